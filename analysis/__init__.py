@@ -1,0 +1,1 @@
+"""Statistics and figures of Heed: data frames in, frozen results out."""
