@@ -1,7 +1,6 @@
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
 
 
-class LlmConfig(AppConfig):
+class LLMConfig(AppConfig):
     name = "llm"
-    verbose_name = _("Language models")
+    verbose_name = "Model calls"

@@ -1,0 +1,49 @@
+"""What can go wrong with a model call: four errors, each with a `kind` that is recorded on the call."""
+
+from __future__ import annotations
+
+
+class LLMError(Exception):
+    """A model call that gave no usable reply. `kind` is one word for tables, the message is for people."""
+
+    heals = False
+
+    def __init__(self, kind: str, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(detail or kind)
+        self.kind = kind
+        self.detail = detail or kind
+        self.retry_after = retry_after
+
+    @property
+    def name(self) -> str:
+        """The error's recorded type, in snake case: unavailable, rejected, bad_reply or over_budget."""
+        return {"BadReply": "bad_reply", "OverBudget": "over_budget"}.get(
+            type(self).__name__, type(self).__name__.lower()
+        )
+
+
+class Unavailable(LLMError):
+    """Nobody answered, or not in time or not to the end: refused, dns, timeout, cut, rate_limited, server_error,
+    breaker_open, busy, deadline, limits. The same request may succeed later; `retry_after` is in seconds."""
+
+    heals = True
+
+
+class Rejected(LLMError):
+    """The service refused the request itself (4xx, unknown model, content filter): asking again is useless."""
+
+
+class BadReply(LLMError):
+    """An answer came and cannot be used: malformed, schema, empty, huge, wrong_model, length."""
+
+
+class OverBudget(LLMError):
+    """Stopped before it was made: the participant's, the study's or the day's budget is spent."""
+
+
+BY_NAME: dict[str, type[LLMError]] = {
+    "unavailable": Unavailable,
+    "rejected": Rejected,
+    "bad_reply": BadReply,
+    "over_budget": OverBudget,
+}
