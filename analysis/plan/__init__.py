@@ -1,0 +1,1 @@
+"""The registered plan: its typed form and the program that runs it."""

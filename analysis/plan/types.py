@@ -1,0 +1,142 @@
+"""The analysis plan as a typed document: what is registered is what is run.
+
+Columns named here are columns of the tidy tables (`trials`: one row per participant and item; `participants`: one
+row per participant). No expression is ever evaluated as code: rules are column, operator, value; formulas are
+parsed by `analysis.mixed`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+Scalar = bool | int | float | str
+
+
+class Frozen(BaseModel):
+    """A part of a registered document: no unknown fields, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(Frozen):
+    """One condition on one column. `in` takes a list, `missing` takes no value."""
+
+    column: Column
+    op: Literal["<", "<=", ">", ">=", "==", "!=", "in", "missing"]
+    value: Scalar | list[Scalar] | None = None
+
+
+class Exclusion(Frozen):
+    """Who is left out of the confirmatory analysis (`exclude`), or only marked and reported with and without (`flag`)."""
+
+    id: Id
+    sentence: str
+    when: list[Rule] = Field(min_length=1, description="all must hold, on the participants table")
+    measured: Literal["before", "after"] = Field(description="before or after the arm could act on the participant")
+    action: Literal["exclude", "flag"] = "exclude"
+    reason: str = Field(default="", description="why a rule measured after treatment is acceptable")
+
+
+class Outcome(Frozen):
+    """A measured quantity: a column of a tidy table and what kind of number it is."""
+
+    id: Id
+    label: str
+    table: Literal["trials", "participants"] = "trials"
+    column: Column
+    kind: Literal["binary", "ordinal", "continuous", "count"]
+    transform: Literal["none", "log"] = "none"
+    unit: str = ""
+
+
+class Model(Frozen):
+    """One model of one outcome. `formula` is the right-hand side in lme4's notation."""
+
+    id: Id
+    outcome: Id
+    formula: str = Field(examples=["arm * ai_correct + (1 | participant) + (1 | item)"])
+    family: Literal["binomial", "gaussian", "poisson", "ordinal"]
+    subset: list[Rule] = []
+    errors: Literal["model", "HC3"] = Field(default="model", description="HC3 for models without random effects")
+    df: Literal["satterthwaite", "kenward-roger"] = "satterthwaite"
+    role: Literal["primary", "secondary", "robustness", "exploratory"] = "primary"
+
+
+class Contrast(Frozen):
+    """`level` minus `reference` of `factor`'s marginal means, at fixed values of other terms (`at`).
+
+    With `within` the contrast is a difference of differences: (level − reference) at `within.level` minus the same at
+    `within.reference`. `scale` is link (log odds, latent) or response (probability, units of the outcome).
+    """
+
+    factor: Column
+    level: Scalar
+    reference: Scalar
+    at: dict[Column, Scalar] = {}
+    within: "Within | None" = None
+    scale: Literal["link", "response"] = "link"
+
+
+class Within(Frozen):
+    """The second factor of a difference of differences."""
+
+    factor: Column
+    level: Scalar
+    reference: Scalar
+
+
+class Criterion(Frozen):
+    """What the contrast must satisfy. Directions test against `value`; `equivalent` needs `low` and `high` (two
+    one-sided tests); `==` needs a `tolerance` and is tested as equivalence within it."""
+
+    op: Literal["<", "<=", ">", ">=", "equivalent", "=="]
+    value: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    tolerance: float | None = None
+
+
+class Hypothesis(Frozen):
+    """One sentence, one estimand, one criterion, one family. The verdict is a total function of the estimate."""
+
+    id: Id
+    sentence: str
+    model: Id
+    contrast: Contrast
+    criterion: Criterion
+    family: Id = "main"
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+
+
+class MeasureTable(Frozen):
+    """Reliance measures to report, by groups, with intervals."""
+
+    by: list[Column] = ["arm"]
+    measures: list[Literal["agreement", "accuracy", "overreliance", "underreliance", "switch_fraction", "rair", "rsr",
+                           "weight_of_advice", "d_prime", "criterion_c"]] = ["agreement", "accuracy", "overreliance",
+                                                                              "underreliance"]
+    draws: int = Field(default=1000, ge=100, le=20000, description="cluster bootstrap draws")
+
+
+class ColumnMap(Frozen):
+    """For a plan run on somebody else's data: which of their columns is ours, and which values mean what."""
+
+    column: str
+    values: dict[str, Scalar] = {}
+
+
+class Plan(Frozen):
+    """What will be computed. Whatever is not in here is exploratory."""
+
+    levels: dict[Column, list[Scalar]] = Field(default={}, description="factor levels in order; the first is the reference")
+    exclusions: list[Exclusion] = []
+    outcomes: list[Outcome] = []
+    models: list[Model] = []
+    hypotheses: list[Hypothesis] = []
+    multiplicity: dict[Id, Literal["holm", "none"]] = Field(default={"main": "holm"}, description="per family")
+    measures: list[MeasureTable] = []
+    missing: str = Field(default="Undefined or missing outcomes are left out of the model that needs them and counted.")
+    columns: dict[Column, ColumnMap] = Field(default={}, description="column mapping for imported data")
+    seed: int = Field(default=20240603, description="seed of the bootstrap, so that the report repeats")

@@ -1,0 +1,8 @@
+"""All models of the study app, from their rooms."""
+
+from study.assignment.models import Slot, SlotReturn
+from study.registration.models import AuditEntry, Registration, Study
+from study.session.models import Identity, Participant, Session, Submission, TraceEvent
+
+__all__ = ["AuditEntry", "Identity", "Participant", "Registration", "Session", "Slot", "SlotReturn", "Study", "Submission",
+           "TraceEvent"]

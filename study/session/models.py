@@ -1,0 +1,131 @@
+"""People, their walks, and what they submitted."""
+
+import secrets
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+def new_token() -> str:
+    """An unguessable name for a session's link (128 bits, URL-safe)."""
+    return secrets.token_urlsafe(16)
+
+
+def new_code() -> str:
+    """A participant's public id in tables: no order, no meaning, no look-alike letters."""
+    return "p" + "".join(secrets.choice("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(9))
+
+
+class Participant(models.Model):
+    """A person (or a simulated one) in one study, without anything that says who."""
+
+    class Source(models.TextChoices):
+        REAL = "real"
+        PILOT = "pilot"
+        REHEARSAL = "rehearsal"
+        PREVIEW = "preview"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="participants")
+    code = models.CharField(max_length=10, unique=True, default=new_code)
+    source = models.CharField(max_length=10, choices=Source)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Identity(models.Model):
+    """Panel ids of one participant, apart from all answers: encrypted, with a keyed hash that finds duplicates."""
+
+    participant = models.OneToOneField(Participant, on_delete=models.CASCADE, primary_key=True, related_name="identity")
+    study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="+")
+    fingerprint = models.CharField(max_length=64, help_text="HMAC of the panel's person id")
+    sealed = models.BinaryField(help_text="encrypted JSON of the panel's ids")
+
+    class Meta:
+        verbose_name_plural = "identities"
+        constraints = [models.UniqueConstraint(fields=["study", "fingerprint"], name="one_identity_a_person_and_study")]
+
+
+class Session(models.Model):
+    """One walk through a study's pages. `position` and `attempt` say which page is open; only a POST moves them."""
+
+    class Outcome(models.TextChoices):
+        COMPLETE = "complete"
+        SCREENED_OUT = "screened_out"
+        FAILED_CHECK = "failed_check"
+        WITHDRAWN = "withdrawn"
+        DECLINED = "declined"
+        FULL = "full"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="sessions")
+    participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="session")
+    registration = models.ForeignKey("study.Registration", on_delete=models.PROTECT, null=True, related_name="+")
+    token = models.CharField(max_length=32, unique=True, default=new_token)
+    language = models.CharField(max_length=8, default="en")
+    slot = models.ForeignKey("study.Slot", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    preview_arm = models.CharField(max_length=64, blank=True)
+    position = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    shown_at = models.DateTimeField(null=True, blank=True, help_text="when the open page was first served")
+    outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
+    exposed = models.BooleanField(default=False, help_text="has been shown an item, so the debrief is due")
+    head = models.CharField(max_length=64, blank=True, help_text="hash of the last submission's link")
+    started_at = models.DateTimeField(default=timezone.now)
+    active_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    timed_out_at = models.DateTimeField(null=True, blank=True, help_text="when the slot went back for idleness")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(outcome="", ended_at=None) | (~Q(outcome="") & Q(ended_at__isnull=False)),
+                                   name="an_outcome_has_its_time"),
+        ]
+        indexes = [
+            models.Index(fields=["study", "active_at"], name="open_sessions", condition=Q(outcome="")),
+            models.Index(fields=["study", "outcome"], name="sessions_by_outcome"),
+        ]
+
+
+class Submission(models.Model):
+    """One accepted page. Append-only: the database refuses any change but the erasure of payload and salt."""
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="submissions")
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … within the session")
+    page = models.CharField(max_length=160)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    payload = models.JSONField(null=True, help_text="the answers; null after erasure")
+    salt = models.CharField(max_length=32, blank=True)
+    commitment = models.CharField(max_length=64, help_text="sha256(salt + canonical payload)")
+    link = models.CharField(max_length=64, help_text="sha256(previous link + number + page + attempt + times + commitment)")
+    shown_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["session", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "page", "attempt"], name="one_submission_a_page"),
+            models.UniqueConstraint(fields=["session", "number"], name="one_submission_a_number"),
+        ]
+
+
+class TraceEvent(models.Model):
+    """Something the browser noticed: shown, hidden, focus, paste, keystrokes, link opened, answer changed. Append-only."""
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="events")
+    page = models.CharField(max_length=160)
+    load = models.CharField(max_length=16, help_text="which load of the page, so that reloads do not collide")
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … within the load")
+    kind = models.CharField(max_length=20)
+    data = models.JSONField(default=dict)
+    client_ms = models.FloatField(help_text="milliseconds since the page was shown, by the browser's clock")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "load", "number"], name="one_trace_event_a_number")]

@@ -1,0 +1,103 @@
+"""What a stage kind is: a typed configuration, the pages it makes, what it asks, and where an answer leads.
+
+A stage kind is pure apart from `context`, which may read the session's earlier submissions. The session room
+(`study.session`) walks the pages; it knows nothing of kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from study.protocol.types import Arm, Item, Protocol, Question, Stage
+
+if TYPE_CHECKING:
+    from study.session.visit import Visit
+
+Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Everything that fixes one participant's pages: the protocol, the slot's content, the language.
+
+    `arm` is None before a slot is claimed; then `item_order` is empty and only stages open to all arms have pages.
+    """
+
+    protocol: Protocol
+    arm: Arm | None = None
+    item_order: tuple[str, ...] = ()
+    hedged: frozenset[str] = frozenset()
+    language: str = "en"
+
+    def item(self, item_id: str) -> Item:
+        """The item of that id (KeyError if the protocol has none)."""
+        return self.protocol.items_by_id[item_id]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One screen. `key` is unique in a walk and is what a form posts back; `part` is for the kind's own use."""
+
+    key: str
+    stage: str
+    kind: str
+    item: str = ""
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where an accepted page leads: on, the same page again (with what was wrong), or the end with an outcome."""
+
+    end: str = ""
+    again: bool = False
+
+
+NEXT = Move()
+AGAIN = Move(again=True)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a tidy table, for exports and the codebook."""
+
+    name: str
+    table: str
+    type: str
+    label: str
+    levels: Sequence[str] = field(default_factory=tuple)
+    unit: str = ""
+
+
+class StageKind:
+    """Base of all kinds. Subclasses set `kind`, `Config` and `template` and override what differs."""
+
+    kind: ClassVar[str]
+    Config: ClassVar[type[Stage]]
+    template: ClassVar[str]
+
+    def pages(self, stage: Any, walk: Walk) -> list[Page]:
+        """The screens of this stage in this walk, in order."""
+        return [Page(key=stage.id, stage=stage.id, kind=self.kind)]
+
+    def questions(self, stage: Any, page: Page, walk: Walk) -> list[Question]:
+        """What the page asks; the form, the checks and the codebook are made from it."""
+        return []
+
+    def context(self, stage: Any, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
+        """What the template needs beside the form. Must never hold the arm, the truth or the key before debrief."""
+        return {}
+
+    def clean(self, stage: Any, page: Page, walk: Walk, answers: dict[str, Any]) -> dict[str, Any]:
+        """A last look at validated answers; raises django.core.exceptions.ValidationError."""
+        return answers
+
+    def move(self, stage: Any, page: Page, walk: Walk, answers: Answers, attempt: int) -> Move:
+        """Where accepted answers lead. `attempt` counts from 1."""
+        return NEXT
+
+    def columns(self, stage: Any, protocol: Protocol) -> list[Column]:
+        """Columns this stage adds to the tidy tables."""
+        return []
