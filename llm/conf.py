@@ -42,7 +42,7 @@ class Conf:
     participant_cost: int = 0
     study_cost: int = 0
     day_cost: int = 0
-    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # model → per million tokens in, out
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # per million tokens (in, out)
 
     max_reply_chars: int = 20_000
     max_reply_bytes: int = 2_000_000

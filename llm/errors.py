@@ -23,14 +23,17 @@ class LLMError(Exception):
 
 
 class Unavailable(LLMError):
-    """Nobody answered, or not in time or not to the end: refused, dns, timeout, cut, rate_limited, server_error,
-    breaker_open, busy, deadline, limits. The same request may succeed later; `retry_after` is in seconds."""
+    """Nobody answered, or not in time, or not to the end. The same request may succeed later.
+
+    Kinds: refused, dns, timeout, cut, rate_limited, server_error, breaker_open, busy, deadline, limits.
+    `retry_after` is in seconds.
+    """
 
     heals = True
 
 
 class Rejected(LLMError):
-    """The service refused the request itself (4xx, unknown model, content filter): asking again is useless."""
+    """The service refused the request itself (4xx, content filter): asking again is useless."""
 
 
 class BadReply(LLMError):
