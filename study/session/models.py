@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -50,6 +51,26 @@ class Identity(models.Model):
         constraints = [models.UniqueConstraint(fields=["study", "fingerprint"], name="one_identity_a_person_and_study")]
 
 
+class SessionQuerySet(models.QuerySet["Session"]):
+    """Chained in the words of the preregistration; previews are never counted."""
+
+    def with_walk(self) -> "SessionQuerySet":
+        """With slot and study loaded in the same query, without the study's long documents."""
+        return self.select_related("study", "slot").defer("study__draft", "study__source_text")
+
+    def counted(self) -> "SessionQuerySet":
+        """Everything but previews."""
+        return self.filter(preview_arm="")
+
+    def open(self) -> "SessionQuerySet":
+        """Still under way."""
+        return self.filter(outcome="")
+
+    def idle_since(self, moment: datetime) -> "SessionQuerySet":
+        """Under way, and nothing accepted since `moment`."""
+        return self.open().filter(active_at__lt=moment)
+
+
 class Session(models.Model):
     """One walk through a study's pages. `position` and `attempt` say which page is open; only a POST moves them."""
 
@@ -71,6 +92,7 @@ class Session(models.Model):
     preview_arm = models.CharField(max_length=64, blank=True)
     position = models.PositiveIntegerField(default=0)
     attempt = models.PositiveSmallIntegerField(default=1)
+    submitted = models.PositiveIntegerField(default=0, help_text="accepted pages")
     shown_at = models.DateTimeField(null=True, blank=True, help_text="when the open page was first served")
     outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     exposed = models.BooleanField(default=False, help_text="has been shown an item, so the debrief is due")
@@ -79,6 +101,9 @@ class Session(models.Model):
     active_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
     timed_out_at = models.DateTimeField(null=True, blank=True, help_text="when the slot went back for idleness")
+    erased_at = models.DateTimeField(null=True, blank=True, help_text="when the answers were destroyed at their author's word")
+
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         constraints = [

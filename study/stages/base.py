@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from study.protocol.types import Arm, Item, Protocol, Question, Stage
+from study.protocol.types import Arm, Item, Protocol, Question, Stage, Text
 
 if TYPE_CHECKING:
     from study.session.visit import Visit
@@ -69,6 +69,11 @@ class Column:
     label: str
     levels: Sequence[str] = field(default_factory=tuple)
     unit: str = ""
+
+
+def ask(id: str, kind: str, text: Text, **more: Any) -> Question:
+    """A question that a stage kind makes itself; its id may be an item's id, which is not a column's name."""
+    return Question.model_construct(id=id, kind=kind, text=text, **more)
 
 
 class StageKind:

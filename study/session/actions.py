@@ -1,0 +1,268 @@
+"""What happens to a session: arriving, an accepted page, leaving, erasing. Each is one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from study.assignment import actions as assignment
+from study.registration.frozen import current
+from study.registration.models import Study
+from study.session import chain, identity, traces
+from study.session.forms import PageForm
+from study.session.models import Identity, Participant, Session, Submission
+from study.session.visit import Visit
+from study.stages.base import Answers, Move
+
+
+class NotOpen(Exception):
+    """The study does not take this: not collecting, paused, closed. `state` says which."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+class OutOfOrder(Exception):
+    """A form for a page that is not open and was never accepted."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A form that was not accepted: nothing was stored; the page is shown again with what is wrong."""
+
+    visit: Visit
+    form: PageForm
+
+
+def enter(*, study: Study, language: str, person: str = "", panel_ids: dict[str, str] | None = None) -> Session:
+    """A session for someone who arrives. The same person (by panel id) comes back to the same session.
+
+    Raises NotOpen when the study is not collecting and the person has no session yet.
+    """
+    mark = identity.fingerprint(study.pk, person) if person else ""
+    if mark and (known := _session_of(study, mark)):
+        return known
+    if study.state != Study.State.COLLECTING:
+        raise NotOpen(study.state)
+    try:
+        with transaction.atomic():
+            session = new_session(study=study, language=language)
+            if mark:
+                Identity.objects.create(
+                    participant=session.participant, study=study, fingerprint=mark, sealed=identity.seal(panel_ids or {})
+                )
+            return session
+    except IntegrityError:  # the same person arrived twice at the same moment: the other one won
+        known = _session_of(study, mark)
+        if known is None:
+            raise
+        return known
+
+
+def _session_of(study: Study, mark: str) -> Session | None:
+    return Session.objects.filter(study=study, participant__identity__fingerprint=mark).first()
+
+
+def new_session(*, study: Study, language: str) -> Session:
+    """A participant and their session at the first page, under the current registration, marked with the study's mode."""
+    participant = Participant.objects.create(study=study, source=study.mode)
+    return Session.objects.create(
+        study=study, participant=participant, registration=current(study), language=language
+    )
+
+
+@transaction.atomic
+def preview(*, study: Study, arm: str, language: str) -> Session:
+    """A session that walks one arm outside all counts: no slot, source `preview`."""
+    participant = Participant.objects.create(study=study, source=Participant.Source.PREVIEW)
+    registration = study.registrations.order_by("-version").first()
+    return Session.objects.create(
+        study=study, participant=participant, registration=registration, language=language, preview_arm=arm
+    )
+
+
+def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejected:
+    """Accept the open page's form exactly once and move on.
+
+    A form that was accepted before (double click, reload, lost reply) changes nothing. Raises Session.DoesNotExist,
+    NotOpen, and OutOfOrder for a page that is neither open nor accepted. The next page is served only after this
+    transaction has committed.
+    """
+    with transaction.atomic():
+        session = Session.objects.with_walk().select_for_update(of=("self",)).get(token=token)
+        visit = Visit(session)
+        if session.outcome or (page, attempt) != (visit.page.key, session.attempt):
+            return _already_accepted(visit, page, attempt)
+        refuse_unless_collecting(session)
+        form = PageForm(visit.kind.questions(visit.stage, visit.page, visit.walk), visit.walk, data)
+        answers = _validated(visit, form)
+        if answers is None:
+            return Rejected(visit, form)
+        now = timezone.now()
+        _append(session, page, answers, now)
+        _store_trace(session, data.get("trace", ""), now)
+        _advance(visit, visit.kind.move(visit.stage, visit.page, visit.walk, answers, attempt), now)
+    return visit
+
+
+def _already_accepted(visit: Visit, page: str, attempt: int) -> Visit:
+    if not visit.session.submissions.filter(page=page, attempt=attempt).exists():
+        raise OutOfOrder(page)
+    return visit
+
+
+def refuse_unless_collecting(session: Session) -> None:
+    """Previews always go on; everybody else only while the study collects. Raises NotOpen."""
+    if not session.preview_arm and session.study.state != Study.State.COLLECTING:
+        raise NotOpen(session.study.state)
+
+
+def _validated(visit: Visit, form: PageForm) -> dict[str, Any] | None:
+    """The payload, or None with the form's errors filled in."""
+    from django.core.exceptions import ValidationError
+
+    if not form.is_valid():
+        return None
+    try:
+        return visit.kind.clean(visit.stage, visit.page, visit.walk, dict(form.cleaned_data))
+    except ValidationError as problem:
+        form.add_error(None, problem)
+        return None
+
+
+def _append(session: Session, page: str, answers: Answers, now: datetime) -> None:
+    """Add one submission to the session's chain."""
+    salt = secrets.token_hex(16)
+    payload = dict(answers)
+    commitment = chain.commitment(salt, payload)
+    submission = Submission(
+        session=session,
+        number=session.submitted + 1,
+        page=page,
+        attempt=session.attempt,
+        payload=payload,
+        salt=salt,
+        commitment=commitment,
+        shown_at=session.shown_at or now,
+        received_at=now,
+    )
+    submission.link = session.head = chain.link(
+        session.head,
+        number=submission.number,
+        page=page,
+        attempt=session.attempt,
+        shown_at=submission.shown_at,
+        received_at=now,
+        commitment=commitment,
+    )
+    submission.save(force_insert=True)
+    session.submitted += 1
+
+
+def _store_trace(session: Session, text: str, now: datetime) -> None:
+    """Trace rows that ride on the form. A broken batch never costs a participant their page."""
+    if not text:
+        return
+    try:
+        batch = traces.parse(text)
+    except traces.BadTrace:
+        return
+    traces.store(session, batch, now)
+
+
+def _advance(visit: Visit, move: Move, now: datetime) -> None:
+    """Move the session by what its stage kind decided, claiming or finishing its slot on the way."""
+    session = visit.session
+    session.active_at, session.shown_at = now, None
+    if move.again:
+        session.attempt += 1
+    elif move.end:
+        _end(session, move.end, now)
+    else:
+        _to_next_page(visit, now)
+    session.save(
+        update_fields=["position", "attempt", "submitted", "slot", "head", "exposed", "outcome", "shown_at",
+                       "active_at", "ended_at"]
+    )
+
+
+def _to_next_page(visit: Visit, now: datetime) -> None:
+    session = visit.session
+    last_before_slot = visit.walk.arm is None and session.position + 1 >= len(visit.pages)
+    if last_before_slot and not _claim(visit):
+        _end(session, Session.Outcome.FULL, now)
+        return
+    session.position, session.attempt = session.position + 1, 1
+    session.exposed = session.exposed or bool(visit.page.item)
+    if visit.page.kind == "completion":
+        _end(session, Session.Outcome.COMPLETE, now)
+
+
+def _claim(visit: Visit) -> bool:
+    """Take the next place of the schedule; from here on the walk has its arm. False when the study is full."""
+    slot = assignment.claim(session=visit.session, stratum=stratum_of(visit))
+    if slot is None:
+        return False
+    visit.session.slot = slot
+    for cached in ("walk", "pages"):
+        visit.__dict__.pop(cached, None)
+    return True
+
+
+def stratum_of(visit: Visit) -> str:
+    """The stratum named by the answers to the strata questions, joined by '|'; '' without strata."""
+    strata = visit.walk.protocol.randomisation.strata
+    if not strata:
+        return ""
+    visit.__dict__.pop("submitted", None)
+    answers = {key: value for payload in visit.submitted.values() for key, value in payload.items()}
+    return "|".join(str(answers.get(column, "")) for column in strata)
+
+
+def _end(session: Session, outcome: str, now: datetime) -> None:
+    """Give the session its outcome. A completed one finishes its slot, any other gives it back."""
+    session.outcome, session.ended_at = outcome, now
+    if session.slot_id is None:
+        return
+    if outcome == Session.Outcome.COMPLETE:
+        assignment.finish(session=session)
+    else:
+        assignment.give_back(session=session, reason=outcome)
+
+
+@transaction.atomic
+def withdraw(*, token: str, erase: bool) -> Session:
+    """End a session at the participant's word, from any page, and after the end too. `erase` destroys the answers;
+    that something was there stays countable. Withdrawing twice changes nothing."""
+    session = Session.objects.with_walk().select_for_update(of=("self",)).get(token=token)
+    if not session.outcome:
+        _end(session, Session.Outcome.WITHDRAWN, timezone.now())
+        session.save(update_fields=["outcome", "ended_at"])
+    if erase:
+        erase_answers(session)
+    return session
+
+
+def erase_answers(session: Session) -> None:
+    """Destroy payloads, salts, trace data and panel ids of one session; the chain's commitments stay."""
+    session.submissions.update(payload=None, salt="")
+    session.events.update(data={})
+    Identity.objects.filter(participant_id=session.participant_id).delete()
+    Session.objects.filter(pk=session.pk, erased_at=None).update(erased_at=timezone.now())
+
+
+def mark_shown(session: Session) -> None:
+    """Remember when the open page was first served; later loads of it change nothing."""
+    if session.shown_at is None and not session.outcome:
+        now = timezone.now()
+        Session.objects.filter(pk=session.pk, position=session.position, shown_at=None).update(shown_at=now)
+        session.shown_at = now
+
+
+__all__ = ["NotOpen", "OutOfOrder", "Rejected", "enter", "erase_answers", "mark_shown", "preview", "submit", "withdraw"]

@@ -1,0 +1,103 @@
+"""Trials: the tasks. One item a page (two pages when the own answer comes first)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from study.protocol.stimulus import stimulus
+from study.protocol.types import Item, Protocol, Question
+from study.stages.base import Column, Page, StageKind, Walk, ask
+from study.stages.configs import TrialsStage
+
+if TYPE_CHECKING:
+    from study.session.visit import Visit
+
+ANSWER = "answer"
+INITIAL, FINAL = "initial", "final"
+
+
+class Trials(StageKind):
+    kind = "trials"
+    Config = TrialsStage
+    template = "study/stages/trial.html"
+
+    def items(self, stage: TrialsStage, walk: Walk) -> list[str]:
+        """Item ids in the order of the slot, narrowed to this stage's."""
+        if stage.items == "all":
+            return list(walk.item_order)
+        chosen = set(stage.items)
+        return [item for item in walk.item_order if item in chosen]
+
+    def pages(self, stage: TrialsStage, walk: Walk) -> list[Page]:
+        parts = [INITIAL, FINAL] if walk.protocol.paradigm == "two-stage" else [FINAL]
+        return [
+            Page(key=f"{stage.id}.{item}.{part}", stage=stage.id, kind=self.kind, item=item, part=part)
+            for item in self.items(stage, walk)
+            for part in parts
+        ]
+
+    def questions(self, stage: TrialsStage, page: Page, walk: Walk) -> list[Question]:
+        item = walk.item(page.item)
+        asked = stage.initial_questions if page.part == INITIAL else stage.questions
+        asked = [q for q in asked if not q.arms or (walk.arm and walk.arm.id in q.arms)]
+        prompt = stage.initial_prompt if page.part == INITIAL else stage.prompt
+        place = 0 if page.part == INITIAL else min(stage.answer_position, len(asked))
+        return [*asked[:place], answer_question(item, prompt), *asked[place:]]
+
+    def context(self, stage: TrialsStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
+        """The question as typed; on a final page of an arm with advice, the AI's answer as it is shown."""
+        item, say = walk.item(page.item), walk.protocol.say
+        order = self.items(stage, walk)
+        context: dict[str, Any] = {
+            "question": say(item.question, walk.language),
+            "number": order.index(item.id) + 1,
+            "total": len(order),
+            "part": page.part,
+            "intro": say(stage.intro, walk.language),
+        }
+        if page.part == FINAL and walk.protocol.paradigm == "two-stage":
+            context["first_answer"] = answer_label(item, (visit.earlier(initial_key(page)) or {}).get(ANSWER), walk)
+        if page.part == FINAL and walk.arm and walk.arm.advice and item.advice:
+            context["advice"] = stimulus(
+                walk.protocol, item, walk.arm, hedged=item.id in walk.hedged, language=walk.language
+            ).text
+            context["engine"] = say(stage.search_engine, walk.language)
+            context["sources"] = [
+                {"number": n, "title": say(source.title, walk.language), "host": host(source.url)}
+                for n, source in enumerate(item.sources, start=1)
+            ]
+        return context
+
+    def columns(self, stage: TrialsStage, protocol: Protocol) -> list[Column]:
+        first = [Column(f"initial_{q.id}", "trials", q.kind, _label(protocol, q)) for q in stage.initial_questions]
+        return first + [Column(q.id, "trials", q.kind, _label(protocol, q)) for q in stage.questions]
+
+
+def answer_question(item: Item, prompt: Any) -> Question:
+    """The item's own answer as a question: a choice among its options, or a probability from 0 to 100."""
+    if item.kind == "probability":
+        return ask(ANSWER, "slider", prompt, minimum=0, maximum=100)
+    return ask(ANSWER, "choice", prompt, options=item.options)
+
+
+def answer_label(item: Item, value: Any, walk: Walk) -> str:
+    """An answer as the participant saw it ('Yes', '70'); empty when there was none."""
+    if value is None:
+        return ""
+    if value in item.options and item.kind != "probability":
+        return walk.protocol.say(item.options[value], walk.language)
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def initial_key(page: Page) -> str:
+    """The key of the page that asked for the own answer before `page`."""
+    return page.key.removesuffix(FINAL) + INITIAL
+
+
+def host(url: str) -> str:
+    """The site's name of a link, without 'www.'."""
+    return url.split("//", 1)[-1].split("/", 1)[0].removeprefix("www.")
+
+
+def _label(protocol: Protocol, question: Question) -> str:
+    return protocol.say(question.text, protocol.languages[0])
