@@ -1,9 +1,19 @@
-"""The ASGI entry point: `config.asgi:application`."""
+"""The ASGI entry point: `config.asgi:application`. Pages run in a few lasting threads, event streams asynchronously."""
 
 import os
 
-from django.core.asgi import get_asgi_application
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("HEED_DB_POOL", "1")
 
-application = get_asgi_application()
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+from config.bridge import ThreadedPages
+
+application = ThreadedPages(
+    get_wsgi_application(),
+    get_asgi_application(),
+    threads=settings.WEB_THREADS,
+    max_body=settings.MAX_BODY,
+)
