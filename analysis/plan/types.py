@@ -5,9 +5,9 @@ row per participant). No expression is ever evaluated as code: rules are column,
 parsed by `analysis.mixed`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
@@ -27,6 +27,16 @@ class Rule(Frozen):
     op: Literal["<", "<=", ">", ">=", "==", "!=", "in", "missing"]
     value: Scalar | list[Scalar] | None = None
 
+    @model_validator(mode="after")
+    def _value_fits(self) -> Self:
+        if self.op == "in" and not isinstance(self.value, list):
+            raise ValueError("'in' needs a list of values")
+        if self.op == "missing" and self.value is not None:
+            raise ValueError("'missing' takes no value")
+        if self.op not in ("in", "missing") and (self.value is None or isinstance(self.value, list)):
+            raise ValueError(f"'{self.op}' needs one value")
+        return self
+
 
 class Exclusion(Frozen):
     """Who is left out of the confirmatory analysis (`exclude`), or only marked and reported with and without (`flag`)."""
@@ -39,6 +49,14 @@ class Exclusion(Frozen):
     reason: str = Field(default="", description="why a rule measured after treatment is acceptable")
 
 
+class Difference(Frozen):
+    """One number a participant from their trials: the mean of the outcome's column over the trials where `of` holds,
+    less (if `less` is given) its mean over those where `less` holds. Missing where either has no trial."""
+
+    of: list[Rule] = []
+    less: list[Rule] = []
+
+
 class Outcome(Frozen):
     """A measured quantity: a column of a tidy table and what kind of number it is."""
 
@@ -49,6 +67,9 @@ class Outcome(Frozen):
     kind: Literal["binary", "ordinal", "continuous", "count"]
     transform: Literal["none", "log"] = "none"
     unit: str = ""
+    per_participant: Difference | None = Field(
+        default=None, description="trials only: make one number a participant (then `kind` is continuous)"
+    )
 
 
 class Model(Frozen):
@@ -95,7 +116,24 @@ class Criterion(Frozen):
     value: float = 0.0
     low: float | None = None
     high: float | None = None
-    tolerance: float | None = None
+    tolerance: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> Self:
+        if self.op == "equivalent" and (self.low is None or self.high is None or self.low >= self.high):
+            raise ValueError("'equivalent' needs low and high, low below high")
+        if self.op == "==" and self.tolerance is None:
+            raise ValueError("'==' needs a tolerance: nothing is ever exactly equal")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The interval the contrast must lie in; None for a direction."""
+        if self.op == "equivalent" and self.low is not None and self.high is not None:
+            return self.low, self.high
+        if self.op == "==" and self.tolerance is not None:
+            return self.value - self.tolerance, self.value + self.tolerance
+        return None
 
 
 class Hypothesis(Frozen):
@@ -120,8 +158,29 @@ class MeasureTable(Frozen):
     draws: int = Field(default=1000, ge=100, le=20000, description="cluster bootstrap draws")
 
 
+class Summary(Frozen):
+    """Means of an outcome by groups, with intervals."""
+
+    outcome: Id
+    by: list[Column] = ["arm"]
+    subset: list[Rule] = []
+
+
+class RankTest(Frozen):
+    """Mann and Whitney's test of one outcome, one number a participant, between two levels of a factor."""
+
+    id: Id
+    outcome: Id
+    factor: Column = "arm"
+    level: Scalar
+    reference: Scalar
+    subset: list[Rule] = []
+
+
 class ColumnMap(Frozen):
-    """For a plan run on somebody else's data: which of their columns is ours, and which values mean what."""
+    """For a plan run on somebody else's data: which of their columns is ours, and which values mean what.
+
+    `values` renames values, their text as key (True and False for booleans); a value not named stays as it is."""
 
     column: str
     values: dict[str, Scalar] = {}
@@ -137,6 +196,12 @@ class Plan(Frozen):
     hypotheses: list[Hypothesis] = []
     multiplicity: dict[Id, Literal["holm", "none"]] = Field(default={"main": "holm"}, description="per family")
     measures: list[MeasureTable] = []
+    summaries: list[Summary] = []
+    rank_tests: list[RankTest] = []
+    population: Literal["complete", "all"] = Field(
+        default="complete", description="before exclusions: who finished, or everybody who was assigned"
+    )
+    no_verdict: list[Scalar] = Field(default=["unsure"], description="advice that gives no answer")
     missing: str = Field(default="Undefined or missing outcomes are left out of the model that needs them and counted.")
     columns: dict[Column, ColumnMap] = Field(default={}, description="column mapping for imported data")
     seed: int = Field(default=20240603, description="seed of the bootstrap, so that the report repeats")
