@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+from config.embedded.layout import kept_secret
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -34,13 +35,4 @@ def words(name: str, *, default: list[str]) -> list[str]:
 
 def secret_key(path: Path) -> str:
     """HEED_SECRET_KEY, or a key made once and kept in `path`, readable by its owner alone."""
-    if key := os.environ.get("HEED_SECRET_KEY"):
-        return key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(64))
-    return path.read_text()
+    return os.environ.get("HEED_SECRET_KEY") or kept_secret(path)

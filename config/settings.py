@@ -36,6 +36,8 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes; a page's answers are a few kilobytes
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 MAX_BODY = number("HEED_MAX_BODY", default=16_777_216)  # bytes; a protocol with its pictures, uploaded on the panel
+WEB_PORT = number("HEED_PORT", default=8000)
+WEB_PROCESSES = number("HEED_WEB_PROCESSES", default=2)
 WEB_THREADS = number("HEED_WEB_THREADS", default=6)  # a web server process answers so many pages at once
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 CONTENT_SECURITY_POLICY = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -24,6 +26,19 @@ def is_root() -> bool:
 def open_to_others(path: Path) -> bool:
     """Can another user walk down to `path`?"""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path, *path.parents] if folder.exists())
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in `path`, made on first use; two processes that ask at once get the same one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            os.link(draft, path)  # unlike a rename, fails when somebody was first
+        os.unlink(draft)
+    return path.read_text()
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,8 @@ class Layout:
         return base / f"heed-{kind}-{self.tag}"
 
     def database_url(self) -> str:
-        password = self.postgres_password.read_text() if self.postgres_password.exists() else "unset"
+        """The address is settled before the server runs: its password is made by whoever asks first."""
+        password = kept_secret(self.postgres_password)
         return f"postgresql://heed:{password}@{quote(str(self.postgres_sockets), safe='')}/heed"
 
     def redis_url(self, database: int = 0) -> str:

@@ -10,7 +10,6 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from pathlib import Path
 import psycopg
 
 from config.embedded import process
-from config.embedded.layout import SYSTEM_STATE, UNPRIVILEGED, Layout, is_root, open_to_others
+from config.embedded.layout import SYSTEM_STATE, UNPRIVILEGED, Layout, is_root, kept_secret, open_to_others
 from config.embedded.process import ServerFailed
 
 PLAIN_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -94,7 +93,9 @@ class Postgres:
     def answers(self) -> bool:
         try:
             self._connect().close()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise ServerFailed(f"the password in {self.layout.postgres_password} is not this cluster's") from error
             return False
         return True
 
@@ -125,7 +126,7 @@ class Postgres:
         """Run initdb. The password reaches it through a pipe, never through a command line or a shared file."""
         shutil.rmtree(data, ignore_errors=True)  # a cluster whose making was interrupted
         self._own(data)
-        password = self._write_password()
+        password = kept_secret(self.layout.postgres_password)
         reader, writer = os.pipe()
         os.write(writer, password.encode() + b"\n")
         os.close(writer)
@@ -142,12 +143,3 @@ class Postgres:
         if done.returncode:
             shutil.rmtree(data, ignore_errors=True)
             raise ServerFailed(f"initdb failed:\n{done.stderr[-1500:]}")
-
-    def _write_password(self) -> str:
-        path = self.layout.postgres_password
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        password = secrets.token_urlsafe(24)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(password)
-        return password

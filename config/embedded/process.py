@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -41,6 +42,7 @@ def spawn(
     farewell: signal.Signals = signal.SIGTERM,
     user: tuple[int, int] | None = None,
     cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` writing to `log`; as (uid, gid) `user` if given; `farewell` is its signal of a clean stop."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +55,7 @@ def spawn(
             stderr=output,
             env=dict(env),
             cwd=cwd,
+            pass_fds=pass_fds,
             preexec_fn=dies_with_parent(farewell),
             **identity,  # type: ignore[call-overload]
         )
@@ -68,6 +71,12 @@ def stop(process: subprocess.Popen[bytes], sig: signal.Signals = signal.SIGTERM,
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(5)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End what a finished process left behind in its session (a killed worker's own children)."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_until(

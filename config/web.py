@@ -1,0 +1,35 @@
+"""One web server process on a listening socket that somebody else holds open: `python -m config.web FD`.
+
+The supervisor binds the port once and hands it to every process, so that a process can die and be replaced
+while the system keeps new connections waiting.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import uvicorn
+
+APPLICATION = "config.asgi:application"
+GRACE = 3  # seconds for open event streams when the server stops
+
+
+def settings(**more: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        APPLICATION,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def main() -> None:
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    uvicorn.Server(settings()).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
