@@ -1,18 +1,74 @@
 """The protocol: one validated document that is registered, met by participants, and analysed.
 
 YAML on disk, these types in memory, canonical JSON when frozen. Stage kinds are open: an app registers its own
-(`study.stages.registry`), so that `study` never names `elicitation`.
+(`study.stages.registry`), so that `study` never names `elicitation`. What one field says of another (an arm's
+phrasing, an item's truth among its options) is checked in `study.protocol.references` whenever a document is read.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from analysis.plan.types import Column, Frozen, Id, Plan, Scalar
 
+UNSURE = "unsure"
+"""The verdict of an AI that does not decide; allowed as `advice.answer` on every kind of item."""
+
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Za-z]{2,4})?$")]
-Text = Annotated[str, StringConstraints(max_length=20_000)] | dict[Language, str]
+Words = Annotated[str, StringConstraints(max_length=20_000)]
+
+
+def _form_of_text(value: object) -> str | None:
+    return "text" if isinstance(value, str) else "languages" if isinstance(value, dict) else None
+
+
+Text = Annotated[
+    Annotated[Words, Tag("text")] | Annotated[dict[Language, Words], Tag("languages")],
+    Discriminator(
+        _form_of_text,
+        custom_error_type="text_type",
+        custom_error_message="Input should be a text, or one text per language",
+    ),
+]
 """A text in the protocol's first language, or one text per language."""
+
+
+def _options_in_order(value: object) -> object:
+    """Options as written (a mapping) or as frozen (a list of id and label, since canonical JSON sorts mappings)."""
+    if isinstance(value, list) and all(isinstance(v, dict) and set(v) == {"id", "label"} for v in value):
+        return {option["id"]: option["label"] for option in value}
+    return value
+
+
+def _options_as_list(options: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": key, "label": label} for key, label in options.items()]
+
+
+Options = Annotated[
+    dict[Id, Text],
+    Field(max_length=50),
+    BeforeValidator(_options_in_order),
+    PlainSerializer(_options_as_list),
+]
+"""Answer id to label, in the order shown. Frozen as a list, because canonical JSON sorts the keys of mappings."""
+
+
+def _stage(value: object) -> object:
+    from study.protocol.flow import validated
+
+    return validated(value)
 
 
 class Contact(Frozen):
@@ -46,8 +102,8 @@ class Item(Frozen):
     id: Id
     question: Text
     kind: Literal["binary", "choice", "probability"] = "binary"
-    options: dict[Id, Text] = Field(default={"yes": "Yes", "no": "No"}, description="answer id to label; order is kept")
-    truth: Scalar
+    options: Options = Field(default={"yes": "Yes", "no": "No"}, description="answer id to label; order is kept")
+    truth: Scalar = Field(description="the option that is right; for probability items a number 0-100")
     advice: Advice | None = None
     sources: list[Source] = []
     correction: Text = ""
@@ -91,7 +147,7 @@ class Question(Frozen):
     """One thing asked on a page; its id is its column.
 
     kinds: likert (points, anchors), semantic (left/right ends), choice, select (all that apply), text, number, slider
-    (0-100, with a number box beside it), honeypot (invisible to people).
+    (0-100, with a number box beside it), honeypot (invisible to people, so never required).
     """
 
     id: Column
@@ -100,7 +156,7 @@ class Question(Frozen):
     help: Text = ""
     anchors: list[Text] = Field(default=[], description="likert: one label a point; semantic: the two ends")
     points: int = Field(default=5, ge=2, le=11)
-    options: dict[Id, Text] = {}
+    options: Options = {}
     minimum: float | None = None
     maximum: float | None = None
     max_length: int = Field(default=2000, ge=1, le=20_000)
@@ -217,6 +273,14 @@ class Assumptions(Frozen):
     seed: int = 404
 
 
+PLAIN = Phrasing(id="plain")
+FlowStage = Annotated[
+    SerializeAsAny[Stage],
+    BeforeValidator(_stage),
+    WithJsonSchema({"type": "object", "description": "a stage of one of the known kinds"}),
+]
+
+
 class Protocol(Frozen):
     """The whole document."""
 
@@ -234,9 +298,9 @@ class Protocol(Frozen):
     entry: Entry = Entry()
     arms: list[Arm] = Field(min_length=1)
     phrasings: list[Phrasing] = []
-    items: list[Item] = []
+    items: list[Item] = Field(default=[], max_length=2000)
     scales: list[Scale] = []
-    flow: list[Any] = Field(min_length=1, description="stages in order; each is validated by its kind")
+    flow: list[FlowStage] = Field(min_length=1, description="stages in order; each is validated by its kind")
     randomisation: Randomisation = Randomisation()
     sample: Sample
     session: Session = Session()
@@ -247,3 +311,68 @@ class Protocol(Frozen):
     assumptions: Assumptions = Assumptions()
     exploratory: list[str] = Field(default=[], description="questions that are said to be exploratory")
     two_people: bool = Field(default=False, description="registration, amendments and unblinding need a second person")
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> Self:
+        from study.protocol.references import require
+
+        require(self)
+        return self
+
+    @cached_property
+    def items_by_id(self) -> dict[str, Item]:
+        """Items by id, in the document's order."""
+        return {item.id: item for item in self.items}
+
+    @cached_property
+    def arms_by_id(self) -> dict[str, Arm]:
+        """Arms by id, in the document's order."""
+        return {arm.id: arm for arm in self.arms}
+
+    @cached_property
+    def phrasings_by_id(self) -> dict[str, Phrasing]:
+        """Phrasings by id. `plain` is always there: the answer as it is."""
+        return {"plain": PLAIN} | {phrasing.id: phrasing for phrasing in self.phrasings}
+
+    @cached_property
+    def scales_by_id(self) -> dict[str, Scale]:
+        """Scales by id."""
+        return {scale.id: scale for scale in self.scales}
+
+    @cached_property
+    def stages_by_id(self) -> dict[str, Stage]:
+        """Stages by id, in the order of the flow."""
+        return {stage.id: stage for stage in self.flow}
+
+    @cached_property
+    def hedgeable(self) -> tuple[str, ...]:
+        """Ids of the items that can carry a phrasing: those whose AI answer is a definite one."""
+        return tuple(item.id for item in self.items if item.advice and item.advice.answer != UNSURE)
+
+    def say(self, text: str | Mapping[str, str], language: str = "") -> str:
+        """The text in that language; else in the protocol's first language; else in any it has ('' if none)."""
+        if isinstance(text, str):
+            return text
+        for wanted in (language, self.languages[0]):
+            if wanted in text:
+                return text[wanted]
+        return next(iter(text.values()), "")
+
+    def ai_correct(self, item: Item) -> bool | None:
+        """Whether the AI's answer to the item is right; None without an answer or where the AI is unsure.
+
+        A probability (0-100) is right when it lies on the truth's side of 50; on 50 it says nothing (None).
+        """
+        if item.advice is None or item.advice.answer == UNSURE:
+            return None
+        if item.kind != "probability":
+            return item.advice.answer == item.truth
+        said, truth = float(item.advice.answer), float(item.truth)
+        return None if 50.0 in (said, truth) else (said > 50) == (truth > 50)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy without the look-up tables, which an update would leave stale. An update is not validated."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in set(copied.__dict__) - set(type(self).model_fields):
+            del copied.__dict__[name]
+        return copied
