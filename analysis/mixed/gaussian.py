@@ -6,17 +6,21 @@ d(θ) = log|H| + [log|X'V⁻¹X|] + ν (1 + log(2π rss/ν)), ν = n − p (REML
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
 from analysis.mixed.blocks import Factored, NotPositive
+from analysis.mixed.design import Mask
 from analysis.mixed.optimise import minimise
 from analysis.mixed.parameters import Layout, make_blocks
 from analysis.mixed.variables import Floats
 
 OUT_OF_REACH = 1e100
+EDGE = 1e-2
+"""A θ below this is tried at zero; it stays there only if the deviance does not rise."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class LinearEngine:
         self.blocks = make_blocks(layout)
         self.n, self.p = X.shape
         self.tables = self.blocks.tables(np.ones(self.n))
-        self.ZX = self.blocks.Zt @ X
+        self.ZX, self.ZZ = self.blocks.Zt @ X, (self.blocks.Zt @ self.blocks.Z).tocsr()
         self.XX = X.T @ X
         self.set_response(y)
 
@@ -57,6 +61,12 @@ class LinearEngine:
         self.y = y - self.X @ self.offset
         self.Zy = self.blocks.Zt @ self.y
         self.Xy, self.yy = self.X.T @ self.y, float(self.y @ self.y)
+
+    def sibling(self, y: Floats) -> LinearEngine:
+        """The same engine for another outcome; all structure is shared."""
+        other = copy(self)
+        other.set_response(y)
+        return other
 
     @property
     def nu(self) -> int:
@@ -95,14 +105,8 @@ class LinearEngine:
         return self._with_gradient(H, lam, state, root) if gradient else state
 
     def _gram(self, M: Floats) -> Floats:
-        """Z'Z M for M of shape (size, columns), by the tables' own structure."""
-        return np.asarray(self.blocks.Zt @ (self.blocks.Z @ M)) if self.n < 4 * self.blocks.size else self._ztz @ M
-
-    @property
-    def _ztz(self):  # type: ignore[no-untyped-def]
-        if not hasattr(self, "_product"):
-            self._product = (self.blocks.Zt @ self.blocks.Z).tocsr()
-        return self._product
+        """Z'Z M for M of shape (size, columns), rows never touched."""
+        return np.asarray(self.ZZ @ M)
 
     def _with_gradient(self, H: Factored, lam: object, state: LinearState, root: Floats) -> LinearState:
         traces = H.invert().traces()
@@ -134,31 +138,30 @@ class LinearEngine:
         return state.deviance, state.gradient
 
     def fit(self, start: Floats | None = None) -> tuple[LinearState, bool]:
-        """The optimum and whether the gradient vanished there; refits at the boundary where that is better."""
+        """The optimum and whether the gradient vanished there; variances near zero are tried at zero."""
         theta = self.layout.start(1.0) if start is None else start
-        found = minimise(self.function, theta, np.diag(self.layout.step_scale()), tolerance=1e-6)
-        best = self._boundary(found.x, found.value)
-        if best is not found.x:
-            again = minimise(self.function, best, np.diag(self.layout.step_scale()), tolerance=1e-6)
-            best = again.x if again.value <= found.value + 1e-9 else found.x
-        theta = self.layout.tidy(best)
-        state = self.at(theta)
+        root = np.diag(self.layout.step_scale())
+        found = minimise(self.function, theta, root, tolerance=1e-6)
+        settled, active = self.layout.settle(found.x, EDGE)
+        best = found.x
+        if not active.all():
+            value, settled = self._held(settled, active, root)
+            if value <= found.value + 1e-8:
+                best = settled
+        state = self.at(self.layout.tidy(best))
         scaled = np.abs(state.gradient * self.layout.step_scale()).max(initial=0.0)
         return state, bool(scaled < 1e-3)
 
-    def _boundary(self, theta: Floats, value: float) -> Floats:
-        """θ with near-zero columns of Λ set to zero where the deviance does not mind."""
-        best = theta
-        for i, k, a in self.layout.diagonal():
-            if 0 < abs(best[i]) < 1e-2 and not self._column(k, a, theta):
-                trial = best.copy()
-                trial[i] = 0.0
-                f = self.function(trial)[0]
-                if f <= value + 1e-9:
-                    best, value = trial, min(f, value)
-        return best
+    def _held(self, theta: Floats, active: Mask, root: Floats) -> tuple[float, Floats]:
+        """The optimum over the active entries of θ, the others at rest."""
 
-    def _column(self, k: int, a: int, theta: Floats) -> bool:
-        """Whether column a of Λ_k holds anything below its diagonal."""
-        lam = self.layout.lambdas(theta)[k]
-        return bool((np.abs(lam[a + 1 :, a]) > 1e-2).any())
+        def partial(z: Floats) -> tuple[float, Floats]:
+            full = theta.copy()
+            full[active] = z
+            f, g = self.function(full)
+            return f, g[active]
+
+        found = minimise(partial, theta[active], root[np.ix_(active, active)], tolerance=1e-6)
+        full = theta.copy()
+        full[active] = found.x
+        return found.value, full

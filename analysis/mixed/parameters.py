@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.mixed.blocks import Blocks, Factor
-from analysis.mixed.design import Grouping
+from analysis.mixed.design import Grouping, Mask
 from analysis.mixed.variables import Floats
 
 
@@ -47,6 +47,12 @@ class Layout:
     def tidy(self, theta: Floats) -> Floats:
         """The same covariance with a non-negative diagonal of Λ."""
         return self.pack([lam * np.where(np.diag(lam) < 0, -1.0, 1.0) for lam in self.lambdas(theta)])
+
+    def settle(self, theta: Floats, edge: float) -> tuple[Floats, Mask]:
+        """The covariance with columns of Λ below `edge` at exactly zero, and which θ then remain free."""
+        settled = [_semidefinite_root(lam, edge) for lam in self.lambdas(theta)]
+        free = [np.broadcast_to(np.diag(lam) > 0, lam.shape) for lam in settled]
+        return self.pack(settled), self.pack([f.astype(float) for f in free]) > 0
 
     def start(self, value: float) -> Floats:
         return self.pack([value * np.eye(g.width) for g in self.groupings])
@@ -89,3 +95,16 @@ def make_blocks(layout: Layout) -> Blocks:
     return Blocks(
         [Factor(g.codes, g.size, g.Z / s) for g, s in zip(layout.groupings, layout.scales)]
     )
+
+
+def _semidefinite_root(lam: Floats, edge: float) -> Floats:
+    """Lower-triangular L with LL' = ΛΛ', its columns zero where the pivot is below `edge`."""
+    S = lam @ lam.T
+    L = np.zeros_like(S)
+    for j in range(len(S)):
+        pivot = S[j, j] - L[j, :j] @ L[j, :j]
+        if pivot <= edge**2:
+            continue
+        L[j, j] = np.sqrt(pivot)
+        L[j + 1 :, j] = (S[j + 1 :, j] - L[j + 1 :, :j] @ L[j, :j]) / L[j, j]
+    return L
