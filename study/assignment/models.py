@@ -15,23 +15,36 @@ class Slot(models.Model):
     study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="slots")
     number = models.PositiveIntegerField(help_text="place in the schedule, from 1, within its stratum")
     block = models.PositiveIntegerField()
-    stratum = models.CharField(max_length=200, blank=True)
+    stratum = models.CharField(
+        max_length=500, blank=True, help_text="option ids joined by '|'; empty without strata"
+    )
     arm = models.CharField(max_length=64)
     item_order = models.JSONField(help_text="item ids in the order shown")
     hedged = models.JSONField(help_text="ids of the items that carry the arm's phrasing")
     state = models.CharField(max_length=4, choices=State, default=State.FREE)
-    returns = models.PositiveSmallIntegerField(default=0, help_text="how often it came back; returned slots are refilled first")
-    holder = models.OneToOneField("study.Session", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    returns = models.PositiveSmallIntegerField(
+        default=0, help_text="how often it came back; returned slots are refilled first"
+    )
+    holder = models.OneToOneField(
+        "study.Session", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ["study", "stratum", "number"]
         constraints = [
             models.UniqueConstraint(fields=["study", "stratum", "number"], name="one_slot_a_number"),
-            models.CheckConstraint(condition=Q(state="free", holder=None) | (~Q(state="free") & Q(holder__isnull=False)),
-                                   name="a_slot_is_free_or_has_a_holder"),
+            models.CheckConstraint(
+                condition=Q(state="free", holder=None) | (~Q(state="free") & Q(holder__isnull=False)),
+                name="a_slot_is_free_or_has_a_holder",
+            ),
         ]
         indexes = [
-            models.Index(fields=["study", "stratum", "-returns", "number"], name="next_free_slot", condition=Q(state="free")),
+            models.Index(
+                fields=["study", "stratum", "-returns", "number"],
+                name="next_free_slot",
+                condition=Q(state="free"),
+            ),
+            models.Index(fields=["study"], name="taken_slots", condition=~Q(state="free")),
         ]
 
     def __str__(self) -> str:
@@ -45,3 +58,9 @@ class SlotReturn(models.Model):
     session = models.ForeignKey("study.Session", on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=20)
     at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"slot {self.slot_id} returned: {self.reason}"

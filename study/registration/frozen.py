@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from study.protocol.types import Protocol
+from study.protocol import Protocol, from_canonical
 from study.registration.errors import WrongState
 from study.registration.models import Registration, Study
 
@@ -19,4 +19,4 @@ def current(study: Study) -> Registration:
 def protocol_of(registration_id: int) -> Protocol:
     """The protocol frozen in a registration. One query a process and registration. Raises Registration.DoesNotExist."""
     canonical = Registration.objects.values_list("canonical", flat=True).get(pk=registration_id)
-    return Protocol.model_validate_json(canonical)
+    return from_canonical(canonical)

@@ -1,14 +1,14 @@
 """A study, its frozen registrations, and the log of what people did to it."""
 
+import hashlib
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-
-class WrongState(Exception):
-    """A move that the study's state does not allow."""
+from study.registration.errors import WrongState
 
 
 class Study(models.Model):
@@ -34,7 +34,12 @@ class Study(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     draft = models.JSONField(help_text="the protocol as it stands while it may still change")
     source_text = models.TextField(blank=True, help_text="the YAML it was read from")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    places = models.PositiveIntegerField(
+        default=0, help_text="how many people may hold or have finished a slot: the registered target"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -46,12 +51,12 @@ class Study(models.Model):
     def __str__(self) -> str:
         return f"{self.title} ({self.mode})"
 
-    def move(self, to: "Study.State", *, allowed: "list[Study.State]", **also: object) -> None:
+    def move(self, to: "Study.State", *, allowed: "list[Study.State]", **also: Any) -> None:
         """Change state in a single UPDATE, so that two requests can't both win. Raises WrongState."""
         moved = Study.objects.filter(pk=self.pk, state__in=allowed).update(state=to, **also)
         if not moved:
             self.refresh_from_db(fields=["state"])
-            raise WrongState(f"The study is {self.state}; this needs it to be {' or '.join(allowed)}.")
+            raise WrongState(f"'{self.slug}' is {self.state}; this needs it to be {' or '.join(allowed)}.")
         self.refresh_from_db()
 
 
@@ -60,23 +65,52 @@ class Registration(models.Model):
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="registrations")
     version = models.PositiveIntegerField()
-    canonical = models.TextField(help_text="RFC 8785 canonical JSON; UTF-8 encoded, these are the registered bytes")
+    canonical = models.TextField(
+        help_text="RFC 8785 canonical JSON; UTF-8 encoded, these are the registered bytes"
+    )
     sha256 = models.CharField(max_length=64)
     seed = models.CharField(max_length=64, help_text="hex; secret until the study is closed")
-    seed_commitment = models.CharField(max_length=64, help_text="sha256 of the seed, published at registration")
+    seed_commitment = models.CharField(
+        max_length=64, help_text="sha256 of the seed, published at registration"
+    )
     reason = models.TextField(blank=True, help_text="why it was amended")
     difference = models.JSONField(default=list, help_text="what an amendment changed, computed")
-    power = models.JSONField(null=True, blank=True, help_text="the power simulation this registration was made with")
-    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    power = models.JSONField(
+        null=True, blank=True, help_text="the power simulation this registration was made with"
+    )
+    registered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     registered_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["study", "version"]
-        constraints = [models.UniqueConstraint(fields=["study", "version"], name="one_registration_a_version")]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "version"], name="one_registration_a_version")
+        ]
 
     def __str__(self) -> str:
         return f"{self.study_id} v{self.version} {self.sha256[:12]}"
+
+    def revealed_seed(self) -> str:
+        """The seed, once the study is closed. Raises WrongState before: whoever knows it knows every next arm."""
+        if self.study.state not in (Study.State.CLOSED, Study.State.ARCHIVED):
+            raise WrongState(
+                f"'{self.study.slug}' is {self.study.state}: its seed is revealed once it is closed."
+            )
+        return self.seed
+
+    def kept_commitment(self) -> bool:
+        """Does the seed match what was published at registration?"""
+        return commitment_of(self.seed) == self.seed_commitment
+
+
+def commitment_of(seed: str) -> str:
+    """Hex sha256 of a seed's hexadecimal digits (as text), to be published before anybody is assigned."""
+    return hashlib.sha256(seed.encode("ascii")).hexdigest()
 
 
 class AuditEntry(models.Model):
@@ -89,7 +123,9 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=60)
     data = models.JSONField(default=dict)
     previous = models.CharField(max_length=64)
-    link = models.CharField(max_length=64, help_text="sha256 over previous and this entry's canonical content")
+    link = models.CharField(
+        max_length=64, help_text="sha256 over previous and this entry's canonical content"
+    )
 
     class Meta:
         ordering = ["study", "number"]

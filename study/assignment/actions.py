@@ -1,0 +1,134 @@
+"""Slots change hands: claim, give back, finish, sweep. Each is one guarded statement, safe under any concurrency."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from study.assignment.models import Slot
+from study.registration.frozen import current, protocol_of
+from study.registration.models import Study
+from study.session.models import Session
+
+CLAIM = """
+    WITH mine AS (
+        UPDATE study_slot SET state = 'held', holder_id = %(session)s
+        WHERE id = (
+            SELECT slot.id FROM study_slot slot
+            WHERE slot.study_id = %(study)s AND slot.stratum = %(stratum)s AND slot.state = 'free'
+              AND EXISTS (SELECT FROM study_study study WHERE study.id = %(study)s AND study.state = 'collecting')
+              AND NOT EXISTS (SELECT FROM study_slot other WHERE other.holder_id = %(session)s)
+              {room}
+            ORDER BY slot.returns DESC, slot.number
+            FOR UPDATE OF slot SKIP LOCKED
+            LIMIT 1
+        )
+        RETURNING *
+    ), noted AS (
+        UPDATE study_session SET slot_id = mine.id FROM mine WHERE study_session.id = %(session)s
+    )
+    SELECT * FROM mine
+"""
+ROOM = """
+              AND (SELECT count(*) FROM study_slot taken WHERE taken.study_id = %(study)s AND taken.state <> 'free')
+                  < (SELECT places FROM study_study WHERE id = %(study)s)
+"""
+"""Strata hold a whole sample each, so that any mix of them can fill it; together they take no more than the sample."""
+
+KEEP = f"""
+    UPDATE study_slot SET state = CASE WHEN state = 'done' THEN state ELSE %(state)s END, holder_id = %(session)s
+    WHERE id = %(slot)s AND (holder_id = %(session)s OR state = 'free' AND (stratum = '' OR true {ROOM}))
+"""
+
+GIVE_BACK = """
+    WITH back AS (
+        UPDATE study_slot SET state = 'free', holder_id = NULL, returns = returns + 1
+        WHERE holder_id = %(session)s AND state = 'held'
+        RETURNING id
+    )
+    INSERT INTO study_slotreturn (slot_id, session_id, reason, at)
+    SELECT id, %(session)s, %(reason)s, %(now)s FROM back
+"""
+
+SWEEP = """
+    WITH idle AS (
+        SELECT session.id FROM study_session session JOIN study_slot slot ON slot.holder_id = session.id
+        WHERE slot.study_id = %(study)s AND slot.state = 'held'
+          AND session.outcome = '' AND session.active_at < %(cutoff)s
+        FOR UPDATE OF session SKIP LOCKED
+    ), back AS (
+        UPDATE study_slot SET state = 'free', holder_id = NULL, returns = returns + 1
+        FROM idle WHERE holder_id = idle.id AND state = 'held'
+        RETURNING study_slot.id, idle.id AS session_id
+    ), noted AS (
+        UPDATE study_session SET timed_out_at = %(now)s FROM back WHERE study_session.id = back.session_id
+    )
+    INSERT INTO study_slotreturn (slot_id, session_id, reason, at)
+    SELECT id, session_id, 'timed_out', %(now)s FROM back
+"""
+
+
+def claim(*, session: Session, stratum: str = "") -> Slot | None:
+    """Give the session the next free slot of its stratum, returned ones first, and set `session.slot`.
+
+    A session that holds a slot keeps it. None when no place is free or the study is not collecting. One statement; with
+    strata a lock before it keeps the strata together within the sample.
+    """
+    values = {"session": session.pk, "study": session.study_id, "stratum": stratum}
+    with transaction.atomic():
+        if stratum:
+            _wait_for_turn(session)
+        found = list(Slot.objects.raw(CLAIM.format(room=ROOM if stratum else ""), values))
+    slot = found[0] if found else Slot.objects.filter(holder_id=session.pk).first()
+    if slot is not None:
+        session.slot = slot
+    return slot
+
+
+def _wait_for_turn(session: Session) -> None:
+    """Count and claim as one step among all claims of a stratified study (until the transaction ends)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"heed slots {session.study_id}"]
+        )
+
+
+def give_back(*, session: Session, reason: str) -> bool:
+    """The session's slot is free again and refilled first; the return is kept. False if it held none (or is done)."""
+    return _change(GIVE_BACK, session=session.pk, reason=reason, now=timezone.now()) > 0
+
+
+def finish(*, session: Session) -> bool:
+    """The session completed its slot. Someone who comes back late still fills it if nobody took it meanwhile.
+
+    False when the slot has a new holder: the session's data count as late. Safe to run twice.
+    """
+    return _keep(session, Slot.State.DONE)
+
+
+def take_again(*, session: Session) -> bool:
+    """Someone who goes on after a time-out holds their slot again, unless somebody took it meanwhile (False)."""
+    return _keep(session, Slot.State.HELD)
+
+
+def _keep(session: Session, state: Slot.State) -> bool:
+    if session.slot_id is None:
+        return False
+    values = {"session": session.pk, "study": session.study_id, "slot": session.slot_id, "state": state}
+    return _change(KEEP, **values) > 0
+
+
+def sweep_idle(study: Study, now: datetime) -> int:
+    """Take back the slots of sessions idle for longer than the protocol allows; returns how many. One statement.
+
+    A session whose row is locked is answering at this moment and is left alone. Raises WrongState before registration.
+    """
+    minutes = protocol_of(current(study).pk).session.idle_minutes
+    return _change(SWEEP, study=study.pk, cutoff=now - timedelta(minutes=minutes), now=now)
+
+
+def _change(statement: str, **values: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
