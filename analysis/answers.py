@@ -56,7 +56,7 @@ def read_answers(
     decision is needed. no_verdict: labels of advice, such as "unsure", that give no answer.
     Raises ValueError naming the column for anything that cannot be read without guessing.
     """
-    require(trials, ["participant", "item", "truth", "final"], "trials")
+    require(trials, ["participant", "item", "truth", "final", *by], "trials")
     for name in ("participant", "item"):
         complete(trials, name)
     _one_row_per_trial(trials, by)
@@ -78,7 +78,7 @@ def _one_row_per_trial(trials: pd.DataFrame, by: Collection[str]) -> None:
     if repeated.any():
         first = trials.loc[repeated, ["participant", "item"]].iloc[0]
         raise ValueError(
-            f"column 'item': participant {first['participant']!r} has item {first['item']!r} more than once; "
+            f"column 'item': participant {first['participant']} has item {first['item']} more than once; "
             "the table needs one row per trial"
         )
 
