@@ -125,7 +125,7 @@ class Server:
 
     def memory_mb(self) -> float:
         """Resident memory of all its processes; pages they share are counted once each (PSS)."""
-        return sum(member.memory_full_info().pss for member in self._family()) / 1e6
+        return sum(float(member.memory_full_info().pss) for member in self._family()) / 1e6
 
 
 class OTree(Server):

@@ -33,9 +33,7 @@ class Record:
 
 
 def attributes(text: str) -> dict[str, str]:
-    return {
-        name.lower(): html.unescape(a or b or c) for name, a, b, c in ATTRIBUTE.findall(text)
-    }
+    return {name.lower(): html.unescape(a or b or c) for name, a, b, c in ATTRIBUTE.findall(text)}
 
 
 def main_form(page: str) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """Pages of synchronous Django inside an ASGI server: a few threads that stay, instead of a new one per request.
 
 Django's own ASGI handler moves every synchronous middleware and view to a thread made for that request: 4 ms of
-processor time for a page that costs 0.5 ms here (docs/decisions/0012-pages-in-threads.md). Only event streams need ASGI.
+processor time for a page that costs 0.5 ms here (docs/decisions/0012). Event streams stay asynchronous.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = Mapping[str, Any]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -73,7 +74,9 @@ def environ(scope: Scope, body: bytes) -> dict[str, Any]:
             continue
         name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
         key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
-        values[key] = f"{values[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}" if key in values else value
+        values[key] = (
+            f"{values[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}" if key in values else value
+        )
     values["CONTENT_LENGTH"] = str(len(body))
     return values
 
@@ -97,16 +100,14 @@ class ThreadedPages:
         except ClientGone:
             return
         loop = asyncio.get_running_loop()
-        head, whole = await loop.run_in_executor(
-            self.threads, self._answer, environ(scope, body), send, loop
-        )
+        head, whole = await loop.run_in_executor(self.threads, self._answer, environ(scope, body), send, loop)
         if head is not None:
             await send(head)
             await send({"type": "http.response.body", "body": whole})
 
     def _answer(
         self, request: dict[str, Any], send: Send, loop: asyncio.AbstractEventLoop
-    ) -> tuple[MutableMapping[str, Any] | None, bytes]:
+    ) -> tuple[Message | None, bytes]:
         """In a thread: a whole page is handed back to be sent at once, a long download is sent piece by piece."""
         head: dict[str, Any] = {"type": "http.response.start"}
 
@@ -119,7 +120,7 @@ class ThreadedPages:
             if not getattr(response, "streaming", False):
                 return head, b"".join(response)
 
-            def send_now(message: MutableMapping[str, Any]) -> None:
+            def send_now(message: Message) -> None:
                 asyncio.run_coroutine_threadsafe(send(message), loop).result()  # type: ignore[arg-type]
 
             send_now(head)
@@ -134,5 +135,7 @@ class ThreadedPages:
 
 async def refuse(send: Send, status: int, text: bytes) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]}
+    )
     await send({"type": "http.response.body", "body": text})

@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+LAST_RESORT = """<!DOCTYPE html><html lang="en"><title>Something went wrong</title>
+<h1>Something went wrong on our side</h1><p>Whatever was accepted before is safe. Load the page again in a moment.</p>"""
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return render(request, "400.html", status=400)
@@ -24,4 +27,8 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "500.html", status=500)
+    """The page of last resort: it must come even where the template or its style sheet is what failed."""
+    try:
+        return render(request, "500.html", status=500)
+    except Exception:  # whatever it was, the first failure is in the log already
+        return HttpResponse(LAST_RESORT, status=500)

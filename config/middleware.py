@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
@@ -36,11 +37,11 @@ def content_security_policy(get_response: Answer) -> Answer:
     if iscoroutinefunction(get_response):
 
         async def answer_later(request: HttpRequest) -> HttpResponseBase:
-            return stamp(request, await get_response(request))  # type: ignore[misc]
+            return stamp(request, await cast(Awaitable[HttpResponseBase], get_response(request)))
 
         return answer_later
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        return stamp(request, get_response(request))  # type: ignore[arg-type]
+        return stamp(request, cast(HttpResponseBase, get_response(request)))
 
     return answer

@@ -22,7 +22,9 @@ SECRET_KEY = secret_key(STATE_DIR / "secret")
 HTTPS = flag("HEED_HTTPS", default=False)  # the site is reached over HTTPS: cookies and headers insist on it
 ALLOWED_HOSTS = words("HEED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = words("HEED_ORIGINS", default=[])
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("HEED_BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if flag("HEED_BEHIND_PROXY", default=False) else None
+)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -35,7 +37,9 @@ CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bytes; a page's answers are a few kilobytes
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
-MAX_BODY = number("HEED_MAX_BODY", default=16_777_216)  # bytes; a protocol with its pictures, uploaded on the panel
+MAX_BODY = number(
+    "HEED_MAX_BODY", default=16_777_216
+)  # bytes; a protocol with its pictures, uploaded on the panel
 WEB_PORT = number("HEED_PORT", default=8000)
 WEB_PROCESSES = number("HEED_WEB_PROCESSES", default=2)
 WEB_THREADS = number("HEED_WEB_THREADS", default=6)  # a web server process answers so many pages at once

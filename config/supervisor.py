@@ -49,13 +49,10 @@ class Child:
     env: dict[str, str]
     fds: tuple[int, ...] = ()
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_RESTARTS))
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
         self.process = process.spawn(self.command, log=self.log, env=self.env, pass_fds=self.fds)
-
-    def ended(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
 
     def given_up(self, now: float) -> bool:
         self.deaths.append(now)
@@ -88,9 +85,8 @@ class Supervisor:
 
     def __exit__(self, *exception: object) -> None:
         for child in reversed(self.children):
-            if child.process is not None:
-                process.stop(child.process)
-                process.end_group(child.process)
+            process.stop(child.process)
+            process.end_group(child.process)
         for server in reversed(self.servers.values()):
             server.stop()
         if self._lock is not None:
@@ -127,10 +123,13 @@ class Supervisor:
         for number in range(1, processes + 1):
             self._run(f"web{number}", ["-m", "config.web", str(listener.fileno())], fds=(listener.fileno(),))
         first = self.children[-processes]
-        assert first.process is not None
         host, port = listener.getsockname()[:2]
         process.wait_until(
-            lambda: healthy(host, port), process=first.process, log=first.log, patience=60, name="the web server"
+            lambda: healthy(host, port),
+            process=first.process,
+            log=first.log,
+            patience=60,
+            name="the web server",
         )
 
     def watch(self, seconds: float | None = None) -> None:
@@ -146,9 +145,8 @@ class Supervisor:
                 self.say(f"{name} ended with code {server.process.returncode}; starting it again")
                 patiently(server.start)
         for child in self.children:
-            if child.ended():
-                assert child.process is not None
-                code = child.process.returncode
+            code = child.process.poll()
+            if code is not None:
                 process.end_group(child.process)
                 if child.given_up(time.monotonic()):
                     raise ServerFailed(f"{child.name} keeps ending (code {code}):\n{process.tail(child.log)}")
@@ -163,8 +161,8 @@ class Supervisor:
         log = self.layout.logs / f"{name}.log"
         log.unlink(missing_ok=True)
         child = Child(name, [sys.executable, *arguments], log, {**self.environment, **env}, fds)
-        self.children.append(child)
         child.start()
+        self.children.append(child)
 
 
 def patiently(start: Callable[[], None], patience: float = 15) -> None:

@@ -16,4 +16,4 @@ REAL_WORLD_CURRENCY_CODE = "USD"
 USE_POINTS = False
 ADMIN_USERNAME = "admin"
 ADMIN_PASSWORD = environ.get("OTREE_ADMIN_PASSWORD")
-SECRET_KEY = "benchmark"  # noqa: S105 - a throw-away server on loopback
+SECRET_KEY = "benchmark"

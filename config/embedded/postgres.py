@@ -81,7 +81,12 @@ class Postgres:
             command += ["-c", option]
         # SIGINT is PostgreSQL's fast shutdown: clients are sent away and everything is written.
         self.process = process.spawn(
-            command, log=self.log, env=PLAIN_ENVIRONMENT, farewell=signal.SIGINT, user=self.user, cwd=Path("/")
+            command,
+            log=self.log,
+            env=PLAIN_ENVIRONMENT,
+            farewell=signal.SIGINT,
+            user=self.user,
+            cwd=Path("/"),
         )
         process.wait_until(self.answers, process=self.process, log=self.log, patience=60, name="PostgreSQL")
         self._create_database()
@@ -95,7 +100,9 @@ class Postgres:
             self._connect().close()
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
-                raise ServerFailed(f"the password in {self.layout.postgres_password} is not this cluster's") from error
+                raise ServerFailed(
+                    f"the password in {self.layout.postgres_password} is not this cluster's"
+                ) from error
             return False
         return True
 
@@ -120,7 +127,9 @@ class Postgres:
             os.chown(folder, *self.user)
         expected = os.geteuid() if self.user is None else self.user[0]
         if folder.is_symlink() or folder.stat().st_uid != expected:
-            raise ServerFailed(f"{folder} belongs to another user; remove it or set TMPDIR to a folder of yours")
+            raise ServerFailed(
+                f"{folder} belongs to another user; remove it or set TMPDIR to a folder of yours"
+            )
 
     def _create(self, data: Path) -> None:
         """Run initdb. The password reaches it through a pipe, never through a command line or a shared file."""
@@ -137,7 +146,13 @@ class Postgres:
         command = [binaries() / "initdb", "-D", data, "-U", "heed", "-A", "scram-sha-256", "-E", "UTF8", "-N"]
         command += [f"--pwfile=/dev/fd/{reader}", "--locale-provider=builtin", "--locale=C.UTF-8"]
         done = subprocess.run(  # type: ignore[call-overload]
-            command, env=PLAIN_ENVIRONMENT, cwd="/", capture_output=True, text=True, pass_fds=[reader], **identity
+            command,
+            env=PLAIN_ENVIRONMENT,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            pass_fds=[reader],
+            **identity,
         )
         os.close(reader)
         if done.returncode:

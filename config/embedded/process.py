@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
@@ -46,7 +47,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` writing to `log`; as (uid, gid) `user` if given; `farewell` is its signal of a clean stop."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    identity = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
+    identity: dict[str, Any] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
     with log.open("ab") as output:
         return subprocess.Popen(
             [str(word) for word in command],
@@ -57,11 +58,13 @@ def spawn(
             cwd=cwd,
             pass_fds=pass_fds,
             preexec_fn=dies_with_parent(farewell),
-            **identity,  # type: ignore[call-overload]
+            **identity,
         )
 
 
-def stop(process: subprocess.Popen[bytes], sig: signal.Signals = signal.SIGTERM, patience: float = 15) -> None:
+def stop(
+    process: subprocess.Popen[bytes], sig: signal.Signals = signal.SIGTERM, patience: float = 15
+) -> None:
     """Ask `process` to stop and wait `patience` seconds before ending it the hard way."""
     if process.poll() is not None:
         return

@@ -35,7 +35,15 @@ class Valkey:
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if socket.parent.is_symlink() or socket.parent.stat().st_uid != os.geteuid():
             raise ServerFailed(f"{socket.parent} belongs to another user; remove it or set TMPDIR")
-        command: list[str | Path] = [binary(), "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"]
+        command: list[str | Path] = [
+            binary(),
+            "--port",
+            "0",
+            "--unixsocket",
+            socket,
+            "--unixsocketperm",
+            "700",
+        ]
         command += ["--dir", data, "--appendonly", "yes", "--save", "", "--loglevel", "warning"]
         self.process = process.spawn(command, log=self.log, env=dict(os.environ))
         process.wait_until(self.answers, process=self.process, log=self.log, patience=20, name="Valkey")

@@ -2,6 +2,7 @@
 
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models
 
+
 class C(BaseConstants):
     NAME_IN_URL = "intro"
     PLAYERS_PER_GROUP = None
@@ -18,7 +19,9 @@ class Group(BaseGroup):
 
 class Player(BasePlayer):
     consent = models.BooleanField(choices=[[True, "I agree to take part"], [False, "I do not agree"]])
-    purpose = models.StringField(choices=["Judge the answers shown", "Write answers of your own", "Rank search engines"])
+    purpose = models.StringField(
+        choices=["Judge the answers shown", "Write answers of your own", "Rank search engines"]
+    )
 
 
 class Consent(Page):

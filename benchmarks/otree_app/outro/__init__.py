@@ -2,6 +2,7 @@
 
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models, widgets
 
+
 class C(BaseConstants):
     NAME_IN_URL = "outro"
     PLAYERS_PER_GROUP = None

@@ -30,7 +30,9 @@ class Group(BaseGroup):
 
 
 def rating(label):
-    return models.IntegerField(label=label, choices=[1, 2, 3, 4, 5, 6, 7], widget=widgets.RadioSelectHorizontal)
+    return models.IntegerField(
+        label=label, choices=[1, 2, 3, 4, 5, 6, 7], widget=widgets.RadioSelectHorizontal
+    )
 
 
 class Player(BasePlayer):

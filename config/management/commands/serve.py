@@ -22,17 +22,22 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, processes: int, **options: object) -> None:
         try:
-            with stops_on_sigterm(), Supervisor(settings.LAYOUT, self.stdout.write) as supervisor:
-                with bind(host, port) as listener:
-                    supervisor.start_services()
-                    call_command("migrate", verbosity=0)
-                    call_command("collectstatic", verbosity=0, interactive=False)
-                    supervisor.start_model()
-                    supervisor.start_worker()
-                    supervisor.start_web(listener, processes)
-                    self.stdout.write(f"Ready: http://{host}:{listener.getsockname()[1]}/  (Ctrl-C stops everything)")
-                    self.stdout.flush()
-                    supervisor.watch()
+            with (
+                stops_on_sigterm(),
+                Supervisor(settings.LAYOUT, self.stdout.write) as supervisor,
+                bind(host, port) as listener,
+            ):
+                supervisor.start_services()
+                call_command("migrate", verbosity=0)
+                call_command("collectstatic", verbosity=0, interactive=False)
+                supervisor.start_model()
+                supervisor.start_worker()
+                supervisor.start_web(listener, processes)
+                self.stdout.write(
+                    f"Ready: http://{host}:{listener.getsockname()[1]}/  (Ctrl-C stops everything)"
+                )
+                self.stdout.flush()
+                supervisor.watch()
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
         except (AlreadyRunning, ServerFailed, OSError) as error:

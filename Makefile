@@ -1,0 +1,48 @@
+# Everything starts here. `make demo` shows the whole line at work, `make test` runs every test.
+PYTHON ?= python3
+VENV := .venv/bin
+RUN := $(VENV)/python
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: demo serve test check fix bench soak lock messages
+
+demo: install        ## a study from protocol to report; ARGS=--once stops after printing, ARGS="--participants 40" is quicker
+	@$(RUN) manage.py demo $(ARGS)
+
+serve: install       ## web, worker and embedded services without the demonstration's study
+	@$(RUN) manage.py serve $(ARGS)
+
+test: install        ## every test, browser tests included; ARGS="tests/study -x" runs some
+	@$(RUN) -m tests.browser_ready
+	@$(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: install       ## format, lint, types, import rules, templates, migrations, documentation
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy .
+	$(VENV)/lint-imports
+	$(VENV)/djlint templates study elicitation llm --lint --quiet
+	$(RUN) manage.py makemigrations --check --dry-run
+
+fix: install         ## what can be put right by itself
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+bench: install       ## page turns against oTree's, in one run
+	@$(RUN) -m benchmarks.pages $(ARGS)
+
+soak: install        ## the long simulations and fault campaigns that `make test` leaves out
+	@$(RUN) -m pytest -m soak $(ARGS)
+
+lock: install        ## versions and hashes of all dependencies; names no host
+	$(VENV)/uv pip compile --quiet --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
+
+messages: install    ## collect and compile translations (needs gettext)
+	$(RUN) manage.py makemessages --all --ignore=.venv --ignore=.cache
+	$(RUN) manage.py compilemessages --ignore=.venv --ignore=.cache
+
+.PHONY: install
+install:
+	@$(PYTHON) config/install.py
