@@ -39,10 +39,10 @@ class Trials(StageKind):
     def questions(self, stage: TrialsStage, page: Page, walk: Walk) -> list[Question]:
         item = walk.item(page.item)
         asked = stage.initial_questions if page.part == INITIAL else stage.questions
-        asked = [q for q in asked if not q.arms or (walk.arm and walk.arm.id in q.arms)]
         prompt = stage.initial_prompt if page.part == INITIAL else stage.prompt
-        place = 0 if page.part == INITIAL else min(stage.answer_position, len(asked))
-        return [*asked[:place], answer_question(item, prompt), *asked[place:]]
+        place = 0 if page.part == INITIAL else stage.answer_position
+        before, after = (_asked(part, walk) for part in (asked[:place], asked[place:]))
+        return [*before, answer_question(item, prompt), *after]
 
     def context(self, stage: TrialsStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
         """The question as typed; on a final page of an arm with advice, the AI's answer as it is shown."""
@@ -97,6 +97,11 @@ def initial_key(page: Page) -> str:
 def host(url: str) -> str:
     """The site's name of a link, without 'www.'."""
     return url.split("//", 1)[-1].split("/", 1)[0].removeprefix("www.")
+
+
+def _asked(questions: list[Question], walk: Walk) -> list[Question]:
+    """Those that this walk's arm is asked."""
+    return [q for q in questions if not q.arms or (walk.arm and walk.arm.id in q.arms)]
 
 
 def _label(protocol: Protocol, question: Question) -> str:
