@@ -5,16 +5,23 @@ from analysis.calibration import calibration, calibration_table
 from analysis.complementarity import complementarity
 from analysis.detection import detection_from_rates, implied_rates
 from analysis.estimate import Estimate
+from analysis.means import contrasts, marginal_means
 from analysis.measures import reliance, weight_of_advice
+from analysis.mixed import MixedResult, ModelError, fit_mixed
 from analysis.scales import reliability, scale_scores
 
 __all__ = [
     "Estimate",
+    "MixedResult",
+    "ModelError",
     "calibration",
     "calibration_table",
     "complementarity",
+    "contrasts",
     "detection_from_rates",
+    "fit_mixed",
     "implied_rates",
+    "marginal_means",
     "reliability",
     "reliance",
     "reliance_benchmark",
