@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
+import numpy as np
 from scipy import stats
 
+from analysis.adjust import adjusted_p
 from analysis.plan.results import Quantity, Verdict
 from analysis.plan.types import Criterion
 
@@ -30,13 +32,8 @@ class Judged:
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
     """Holm's step-down adjustment over those that are present; a missing p stays missing and does not count."""
-    present = sorted((value, place) for place, value in enumerate(p) if value is not None)
-    adjusted: list[float | None] = [None] * len(p)
-    least = 0.0
-    for rank, (value, place) in enumerate(present):
-        least = max(least, min(1.0, value * (len(present) - rank)))
-        adjusted[place] = least
-    return adjusted
+    adjusted = adjusted_p(np.array([np.nan if value is None else value for value in p]), "holm")
+    return [None if value is None else float(found) for value, found in zip(p, adjusted, strict=True)]
 
 
 def p_value(estimate: Quantity, criterion: Criterion) -> float | None:

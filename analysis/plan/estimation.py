@@ -1,0 +1,199 @@
+"""One model of the plan: its data prepared, fitted, and asked for contrasts and means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.means import MarginalMeans, contrasts, marginal_means
+from analysis.mixed import MixedResult, ModelError, fit_mixed
+from analysis.mixed.formula import parse_formula
+from analysis.mixed.result import fixed_table
+from analysis.mixed.variables import Floats
+from analysis.plan.columns import ColumnError, Tables, outcome_table
+from analysis.plan.people import RuleError, holding, same
+from analysis.plan.results import Quantity, finite
+from analysis.plan.types import Contrast, Model, Outcome, Plan, Scalar
+
+UNITS = {
+    ("binomial", "link"): "log odds",
+    ("binomial", "response"): "probability",
+    ("ordinal", "link"): "log odds of a higher category",
+    ("ordinal", "response"): "mean category",
+    ("poisson", "link"): "log rate",
+    ("poisson", "response"): "rate",
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows a model is fitted to: complete in all its columns. `missing` were left out for that reason."""
+
+    frame: pd.DataFrame
+    column: str
+    missing: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that was fitted, or in `problem` why not."""
+
+    spec: Model
+    outcome: Outcome | None
+    result: MixedResult | None = None
+    rows: Rows | None = None
+    problem: str = ""
+
+    @property
+    def participants(self) -> int:
+        return _distinct(self.rows, "participant")
+
+    @property
+    def items(self) -> int:
+        return _distinct(self.rows, "item")
+
+    @property
+    def unusable(self) -> str:
+        """Why no hypothesis can be judged by this model; empty when it can."""
+        if self.problem or self.result is None:
+            return self.problem or "the model was not fitted"
+        if self.result.separated or not self.result.converged:
+            return " ".join(self.result.warnings) or "the model did not converge"
+        return ""
+
+    def unit(self, scale: str) -> str:
+        """What a contrast on that scale is measured in."""
+        own = self.outcome.unit if self.outcome else ""
+        return UNITS.get((self.spec.family, scale), own or "units of the outcome")
+
+
+def _distinct(rows: Rows | None, name: str) -> int:
+    return int(rows.frame[name].nunique()) if rows is not None and name in rows.frame else 0
+
+
+def fit(plan: Plan, spec: Model, tables: Tables) -> Fitted:
+    """Fit one model of the plan. Never raises for data: `problem` says in words what was wrong."""
+    outcome = {o.id: o for o in plan.outcomes}.get(spec.outcome)
+    if outcome is None:
+        return Fitted(spec, None, problem=f"the plan has no outcome '{spec.outcome}'")
+    try:
+        rows = model_rows(spec, outcome, tables)
+        with np.errstate(all="ignore"):
+            result = fit_mixed(f"{rows.column} ~ {spec.formula}", rows.frame, spec.family, df=spec.df)
+        return Fitted(spec, outcome, _robust(result) if spec.errors == "HC3" else result, rows)
+    except (ModelError, ColumnError, RuleError, ValueError, ArithmeticError) as error:
+        return Fitted(spec, outcome, problem=str(error))
+
+
+def model_rows(spec: Model, outcome: Outcome, tables: Tables) -> Rows:
+    """The rows of a model: its subset, without those where the outcome or a predictor is missing."""
+    table, column = outcome_table(outcome, tables)
+    holds, _ = holding(spec.subset, table)
+    table = table[holds]
+    used = list(dict.fromkeys([column, *parse_formula(f"{column} ~ {spec.formula}").variables]))
+    for name in used:
+        if name not in table:
+            raise ColumnError(f"the model '{spec.id}' needs a column '{name}', which the {outcome.table} table does not have")
+    complete = table[used].notna().all(axis=1)
+    kept = list(dict.fromkeys([*used, *(n for n in ("participant", "item") if n in table)]))
+    frame = table.loc[complete, kept]
+    return Rows(frame.apply(_plain_dtype), column, int((~complete).sum()))
+
+
+def _plain_dtype(column: pd.Series) -> pd.Series:
+    """Nullable booleans and integers as plain ones: no value is missing any more."""
+    if column.dtype == "boolean":
+        return column.astype(bool)
+    if column.dtype == "Int64":
+        return column.astype("int64")
+    return column
+
+
+def _robust(result: MixedResult) -> MixedResult:
+    """The same least-squares fit with heteroscedasticity-consistent errors (HC3, MacKinnon & White 1985)."""
+    design = result.model.design
+    if result.family != "gaussian" or design.groupings:
+        raise ModelError("HC3 errors belong to linear models without random effects")
+    X, residual = design.X, design.response.y - design.X @ result.estimates
+    inverse = np.linalg.inv(X.T @ X)
+    leverage = np.einsum("ij,jk,ik->i", X, inverse, X)
+    scaled = X * (residual / np.maximum(1 - leverage, 1e-12))[:, None]
+    covariance = inverse @ (scaled.T @ scaled) @ inverse
+    fixed = fixed_table(design.terms, result.estimates, covariance, result.degrees, result.model.level)
+    named = pd.DataFrame(covariance, index=result.covariance.index, columns=result.covariance.columns)
+    return replace(result, fixed=fixed, covariance=named)
+
+
+def contrast_of(fitted: Fitted, contrast: Contrast, *, scale: str = "", level: float = 0.95) -> Quantity:
+    """A contrast of a fitted model's marginal means, on the link or the response scale (delta method).
+
+    Raises ModelError where the model has no such factor or level."""
+    means = _means(fitted, contrast, scale or contrast.scale)
+    table = contrasts(means, {"asked": weights(means.table, contrast).tolist()}, adjust="none", level=level)
+    return _quantity(fitted, dict(table.iloc[0]), level)
+
+
+def _means(fitted: Fitted, contrast: Contrast, scale: str) -> MarginalMeans:
+    factors = [contrast.factor] + ([contrast.within.factor] if contrast.within else [])
+    return marginal_means(_result(fitted), factors, at=contrast.at, scale=scale)
+
+
+def weights(means: pd.DataFrame, contrast: Contrast) -> Floats:
+    """The weight of each marginal mean in a contrast: +1 and −1, and for a difference of differences their product."""
+    weight = _signs(means, contrast.factor, contrast.level, contrast.reference)
+    if contrast.within is not None:
+        weight = weight * _signs(means, contrast.within.factor, contrast.within.level, contrast.within.reference)
+    return weight
+
+
+def _signs(means: pd.DataFrame, factor: str, level: Scalar, reference: Scalar) -> Floats:
+    out = np.zeros(len(means))
+    for value, sign in ((level, 1.0), (reference, -1.0)):
+        rows = np.array([_matches(found, value) for found in means[factor]])
+        if not rows.any():
+            known = ", ".join(map(str, means[factor].unique()))
+            raise ModelError(f"'{factor}' has no level {value!r} in these data; it has {known}")
+        out[rows] = sign
+    return out
+
+
+def _matches(found: object, value: Scalar) -> bool:
+    """Same level; a truth value also names the 0 or 1 of a column of numbers."""
+    return bool(found == value) if isinstance(value, bool) else same(found, value)
+
+
+def cells(fitted: Fitted, contrast: Contrast, scale: str) -> list[tuple[dict[str, object], Quantity]]:
+    """Marginal means at every level of the contrast's factor (and of `within`'s), at its fixed values."""
+    means = _means(fitted, contrast, scale)
+    names = list(means.factors)
+    return [
+        ({name: row[name] for name in names} | dict(contrast.at), _quantity(fitted, dict(row), 0.95))
+        for row in means.table.to_dict("records")
+    ]
+
+
+def _quantity(fitted: Fitted, row: dict[str, Any], level: float) -> Quantity:
+    numbers = {name: finite(row.get(name)) for name in ("se", "low", "high", "df", "statistic", "p")}
+    rows = fitted.rows.missing if fitted.rows else 0
+    return Quantity(
+        value=finite(row["estimate"]), level=level, n=_result(fitted).n, clusters=fitted.participants, missing=rows, **numbers
+    )
+
+
+def exponential(estimate: Quantity) -> Quantity:
+    """An odds or rate ratio from a difference of logs; the interval is carried over, the error by delta method."""
+    if estimate.value is None or estimate.low is None or estimate.high is None or estimate.se is None:
+        return estimate
+    ratio = exp(min(estimate.value, 700.0))
+    changed = {"value": ratio, "low": exp(min(estimate.low, 700.0)), "high": exp(min(estimate.high, 700.0))}
+    return estimate.model_copy(update=changed | {"se": ratio * estimate.se, "note": "p is of the log against 0"})
+
+
+def _result(fitted: Fitted) -> MixedResult:
+    if fitted.result is None:
+        raise ModelError(fitted.problem or "the model was not fitted")
+    return fitted.result
