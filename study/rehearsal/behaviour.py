@@ -38,25 +38,20 @@ class World:
         effects = {item.id: float(rng.normal(0, protocol.assumptions.item_sd)) for item in protocol.items}
         for right in (True, False, None):
             group = [item.id for item in protocol.items if protocol.ai_correct(item) is right]
-            for item in group:
-                effects[item] -= sum(effects[i] for i in group) / len(group) if item == group[0] else 0.0
+            middle = float(np.mean([effects[item] for item in group])) if group else 0.0
+            effects |= {item: effects[item] - middle for item in group}
         return cls(protocol, effects)
 
     @cached_property
     def phrased(self) -> dict[tuple[str, str], str]:
-        """(item, text shown) to the arm whose phrasing it carries."""
+        """(item, text shown) to the arm whose phrasing it carries; plain texts belong to the first arm that is plain."""
         texts: dict[tuple[str, str], str] = {}
-        for arm in reversed([arm for arm in self.protocol.arms if arm.advice]):
-            for item in self.protocol.items:
-                for hedged in (False, True) if item.advice else ():
-                    text = stimulus(self.protocol, item, arm, hedged=hedged, language=self.language).text
-                    if hedged or (item.id, text) not in texts:
-                        texts[item.id, text] = arm.id
-        for item in self.protocol.items:  # the plain text belongs to the first arm that shows it unhedged
+        for hedged in (True, False):
             for arm in self.protocol.arms:
-                if arm.advice and item.advice and arm.phrasing == "plain":
-                    texts[item.id, stimulus(self.protocol, item, arm, hedged=False, language=self.language).text] = arm.id
-                    break
+                for item in self.protocol.items if arm.advice else ():
+                    if item.advice is not None:
+                        shown = stimulus(self.protocol, item, arm, hedged=hedged, language=self.language)
+                        texts.setdefault((item.id, shown.text), arm.id)
         return texts
 
     @property
@@ -80,8 +75,8 @@ class World:
     @cached_property
     def statements(self) -> dict[str, bool]:
         """Truth of every comprehension statement."""
-        return {s.id: s.truth for stage in self.protocol.flow for s in getattr(stage, "statements", [])
-                if not isinstance(s, str | dict)}
+        stages = [stage for stage in self.protocol.flow if stage.kind == "comprehension"]
+        return {statement.id: statement.truth for stage in stages for statement in stage.statements}
 
 
 class Person:

@@ -10,14 +10,13 @@ from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from study.protocol.types import Protocol
-from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 from study.session import actions, copies, ending, links, traces
 from study.session.entry import BadLink, arrival, interface_language, language_of
 from study.session.forms import PageForm
 from study.session.models import Session
 from study.session.visit import Visit
+from study.session.walks import protocol_of_study
 
 COOKIE_SECONDS = 60 * 60 * 24 * 30
 
@@ -27,10 +26,7 @@ COOKIE_SECONDS = 60 * 60 * 24 * 30
 def join(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Someone arrives by the study's link; the same person comes back to the same page."""
     study = get_object_or_404(Study, slug=slug)
-    registration = current(study)
-    if registration is None:
-        return notice(request, "not_open", status=403)
-    protocol = protocol_of(registration.pk)
+    protocol = protocol_of_study(study)
     try:
         who = arrival(request, protocol)
     except BadLink as problem:
@@ -60,8 +56,7 @@ def preview(request: HttpRequest, slug: str, arm: str) -> HttpResponseBase:
     study = get_object_or_404(Study, slug=slug)
     if not links.is_preview(slug, arm, request.GET.get("key", "")):
         raise Http404
-    registration = current(study)
-    protocol = protocol_of(registration.pk) if registration else Protocol.model_validate(study.draft)
+    protocol = protocol_of_study(study)
     if arm not in protocol.arms_by_id:
         raise Http404
     session = actions.preview(study=study, arm=arm, language=language_of(request, protocol))

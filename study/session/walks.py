@@ -6,11 +6,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from study.protocol.types import Arm, Protocol
-from study.registration.frozen import protocol_of
+from study.registration.errors import WrongState
+from study.registration.frozen import current, protocol_of
 from study.stages import registry
 from study.stages.base import Page, Walk
 
 if TYPE_CHECKING:
+    from study.registration.models import Study
     from study.session.models import Session
 
 
@@ -28,6 +30,14 @@ def walk_of(session: Session) -> Walk:
     if session.preview_arm:
         return preview_walk(protocol, session.preview_arm, session.language)
     return Walk(protocol=protocol, language=session.language)
+
+
+def protocol_of_study(study: Study) -> Protocol:
+    """The registered protocol that newcomers meet; the draft where nothing is registered yet."""
+    try:
+        return protocol_of(current(study).pk)
+    except WrongState:
+        return Protocol.model_validate(study.draft)
 
 
 def protocol_for(session: Session) -> Protocol:

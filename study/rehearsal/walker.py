@@ -1,0 +1,134 @@
+"""One simulated participant's browser: follows links, posts forms, and does what people do to web pages."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+
+import aiohttp
+import numpy as np
+
+from study.rehearsal.behaviour import Person
+from study.rehearsal.forms import ShownPage, read
+
+MOST_PAGES = 400
+QUIRKS = {"double_click": 0.04, "back": 0.04, "reload": 0.05}
+"""How often, per page, somebody clicks twice, sends an old form again, or loads the page again."""
+
+
+class Stuck(RuntimeError):
+    """A page that a participant could not get past; the message says which and what the server said."""
+
+
+@dataclass
+class Trip:
+    """What became of one simulated participant."""
+
+    outcome: str = ""
+    pages: int = 0
+    quirks: dict[str, int] = field(default_factory=dict)
+
+
+class Walker:
+    """A person with a browser (its own cookies) on a shared connection pool."""
+
+    def __init__(self, http: aiohttp.ClientSession, person: Person, rng: np.random.Generator) -> None:
+        self.http, self.person, self.rng = http, person, rng
+        self.cookies: dict[str, str] = {}
+        self.trip = Trip()
+        self.leaves_at = self._when_to_leave()
+
+    def _when_to_leave(self) -> int:
+        """The page at which this person stops, for those who do; pages are counted from 1."""
+        stays = self.rng.random() >= self.person.world.protocol.assumptions.dropout
+        return MOST_PAGES + 1 if stays else int(self.rng.integers(2, 18))
+
+    async def walk(self, url: str) -> Trip:
+        """From the entry link to an end. Raises Stuck when a page refuses a form that a browser would send."""
+        address, status, body = await self.get(url)
+        previous: tuple[str, list[tuple[str, str]]] | None = None
+        while (page := read(body)) is not None and status < 400:
+            if self.trip.pages + 1 >= self.leaves_at:
+                return await self.leave(address)
+            fields = self.form(page)
+            if previous and self.happens("back"):
+                await self.post(*previous)
+            if self.happens("reload"):
+                await self.get(address)
+            if self.happens("double_click"):
+                _, (_, status, following) = await asyncio.gather(self.post(address, fields), self.post(address, fields))
+            else:
+                _, status, following = await self.post(address, fields)
+            if status >= 400:
+                raise Stuck(f"{page.key}: {status} {following[:300]}")
+            self.trip.pages += 1
+            if self.trip.pages > MOST_PAGES:
+                raise Stuck(f"no end after {MOST_PAGES} pages, at {page.key}")
+            previous, body = (address, fields), following
+        self.trip.outcome = outcome_of(body)
+        return self.trip
+
+    async def leave(self, address: str) -> Trip:
+        """Half of those who stop say so (and half of these want their answers deleted); the others just vanish."""
+        if self.rng.random() < 0.5:
+            self.trip.outcome = "vanished"
+            return self.trip
+        _, _, body = await self.get(address + "withdraw")
+        token = body.split('name="csrfmiddlewaretoken" value="', 1)[1].split('"', 1)[0]
+        erase = "yes" if self.rng.random() < 0.5 else "no"
+        await self.post(address + "withdraw", [("csrfmiddlewaretoken", token), ("erase", erase)])
+        self.trip.outcome = "withdrawn"
+        return self.trip
+
+    def form(self, page: ShownPage) -> list[tuple[str, str]]:
+        """Hidden fields as they are, controls as the person fills them in, and a trace as the script would send it."""
+        answers = self.person.answers(page)
+        milliseconds = float(np.round(self.rng.lognormal(9.3, 0.5), 1))
+        pasted = self.rng.random() < 0.01
+        trace = (
+            f'{{"page":"{page.key}","load":"{secrets.token_hex(8)}","events":['
+            f'{{"n":1,"kind":"shown","ms":0}},'
+            + ('{"n":2,"kind":"paste","ms":900,"data":{"length":80}},' if pasted else "")
+            + f'{{"n":3,"kind":"submit","ms":{milliseconds}}}]}}'
+        )
+        hidden = {**page.hidden, "trace": trace}
+        return [*hidden.items(), *((name, value) for name, values in answers.items() for value in values if value != "")]
+
+    def happens(self, quirk: str) -> bool:
+        if self.rng.random() >= QUIRKS[quirk]:
+            return False
+        self.trip.quirks[quirk] = self.trip.quirks.get(quirk, 0) + 1
+        return True
+
+    async def get(self, url: str) -> tuple[str, int, str]:
+        return await self._request("GET", url, None)
+
+    async def post(self, url: str, fields: list[tuple[str, str]]) -> tuple[str, int, str]:
+        return await self._request("POST", url, fields)
+
+    async def _request(self, method: str, url: str, fields: list[tuple[str, str]] | None) -> tuple[str, int, str]:
+        """Send, keep cookies, follow redirects with GET. Returns (address, status, body) of the page arrived at."""
+        while True:
+            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+            async with self.http.request(method, url, data=fields, headers=headers, allow_redirects=False) as answer:
+                self._keep(answer.headers.getall("Set-Cookie", []))
+                if answer.status not in (301, 302, 303):
+                    return url, answer.status, await answer.text()
+                await answer.read()
+                method, fields, url = "GET", None, answer.headers["Location"]
+
+    def _keep(self, lines: list[str]) -> None:
+        for line in lines:
+            parsed: Mapping[str, object] = SimpleCookie(line)
+            self.cookies |= {name: morsel.value for name, morsel in parsed.items()}  # type: ignore[attr-defined]
+
+
+def outcome_of(body: str) -> str:
+    """The outcome that an end page stands for, from its own mark-up."""
+    marker = 'data-outcome="'
+    return body.split(marker, 1)[1].split('"', 1)[0] if marker in body else "stopped"
+
+
