@@ -12,9 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from study.assignment.slots import insert
-from study.protocol import Protocol, canonical, difference, from_canonical, lint, read, sha256
+from study.protocol import Finding, Protocol, canonical, difference, from_canonical, lint, read, sha256
 from study.protocol import document as plain
-from study.protocol.linting import Finding
 from study.registration.audit import audit
 from study.registration.errors import Refused, WrongState
 from study.registration.frozen import current, protocol_of
