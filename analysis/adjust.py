@@ -43,7 +43,7 @@ def _adjust(p: Floats, method: str) -> Floats:
     if method == "bonferroni":
         return np.minimum(1.0, m * p)
     if method == "sidak":
-        return -np.expm1(m * np.log1p(-np.minimum(p, 1 - 1e-16)))
+        return np.asarray(-np.expm1(m * np.log1p(-np.minimum(p, 1 - 1e-16))))
     order = np.argsort(p)
     out = np.empty(m)
     if method == "holm":

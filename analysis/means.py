@@ -19,6 +19,7 @@ import pandas as pd
 from scipy.special import expit
 
 from analysis.adjust import adjusted_p, critical_value
+from analysis.mixed.design import Mask
 from analysis.mixed.errors import ModelError
 from analysis.mixed.result import MixedResult, quantile, two_sided
 from analysis.mixed.variables import Codes, Floats, design_columns, design_matrix, label
@@ -63,13 +64,15 @@ def marginal_means(
     axes = _axes(result, at or {}, (*factors, *groups))
     grid, L = _grid(result, axes)
     if not np.isfinite(L).all():
-        raise ModelError("a marginal mean cannot be estimated: a combination of levels is missing from the data")
+        raise ModelError(
+            "a marginal mean cannot be estimated: a combination of levels is missing from the data"
+        )
     wanted = (*groups, *factors)
     keys = list(itertools.product(*(axes[name] for name in wanted)))
     held = list(grid[list(wanted)].itertuples(index=False, name=None))
     members = [np.array([i for i, row in enumerate(held) if row == key], dtype=np.int64) for key in keys]
     link_rows = np.array([L[m].mean(axis=0) for m in members])
-    table = pd.DataFrame([dict(zip(wanted, key)) for key in keys])[[*factors, *groups]]
+    table = pd.DataFrame([dict(zip(wanted, key, strict=False)) for key in keys])[[*factors, *groups]]
     ends = _Scale(result, scale)
     estimate, rows = ends.means(L, members, link_rows)
     numbers = _mean_numbers(result, ends, estimate, rows, link_rows, level)
@@ -86,7 +89,9 @@ def _axes(result: MixedResult, at: Mapping[str, Any], wanted: Sequence[str]) -> 
     names = list(dict.fromkeys(v for term in design.formula.fixed.terms for v in term))
     for name in (*wanted, *at):
         if name not in names:
-            raise ModelError(f"'{name}' is not a fixed predictor of the model; it has {', '.join(names) or 'none'}")
+            raise ModelError(
+                f"'{name}' is not a fixed predictor of the model; it has {', '.join(names) or 'none'}"
+            )
     axes: dict[str, list[Any]] = {}
     for name in names:
         variable = design.variables[name]
@@ -132,7 +137,7 @@ def _grid(result: MixedResult, axes: dict[str, list[Any]]) -> tuple[pd.DataFrame
     return grid, L
 
 
-def _estimable(result: MixedResult, encoded: dict[str, Any], rows: int) -> Floats:
+def _estimable(result: MixedResult, encoded: dict[str, Any], rows: int) -> Mask:
     """Which grid rows lie in the row space of the full design, aliased columns included."""
     design = result.model.design
     columns = design_columns(design.formula.fixed, design.variables)
@@ -141,7 +146,7 @@ def _estimable(result: MixedResult, encoded: dict[str, Any], rows: int) -> Float
     space = vt[values > 1e-8 * values[0]]
     L = design_matrix(columns, encoded, rows)
     left = L - (L @ space.T) @ space
-    return np.abs(left).max(axis=1) < 1e-6 * (1.0 + np.abs(L).max(axis=1))
+    return np.asarray(np.abs(left).max(axis=1) < 1e-6 * (1.0 + np.abs(L).max(axis=1)))
 
 
 def _others(result: MixedResult) -> dict[str, Any]:
@@ -164,7 +169,9 @@ class _Scale:
             return link_rows @ phi, link_rows
         if self.ordinal:
             value, slope = self._expected_category(L)
-            return np.array([value[m].mean() for m in members]), np.array([slope[m].mean(axis=0) for m in members])
+            return np.array([value[m].mean() for m in members]), np.array(
+                [slope[m].mean(axis=0) for m in members]
+            )
         eta = link_rows @ phi
         return self.back(eta), self._slope(eta)[:, None] * link_rows
 
@@ -180,7 +187,7 @@ class _Scale:
 
     def _slope(self, eta: Floats) -> Floats:
         h = 1e-6
-        return (self.back(eta + h) - self.back(eta - h)) / (2 * h) if self._curved() else np.ones_like(eta)
+        return np.asarray((self.back(eta + h) - self.back(eta - h)) / (2 * h) if self._curved() else np.ones_like(eta))
 
     def _curved(self) -> bool:
         return self.result.family != "gaussian" or bool(self.result.model.design.response.transform)
@@ -206,7 +213,7 @@ _INVERSE: dict[str, Callable[[Floats], Floats]] = {
 
 def _standard_error(result: MixedResult, rows: Floats) -> Floats:
     V = result.covariance.to_numpy(dtype=np.float64)
-    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, V, rows), 0.0))
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, V, rows), 0.0)))
 
 
 def _mean_numbers(
@@ -244,7 +251,7 @@ def contrasts(
         weights, titles = _weights(method, names, means, places, control)
         one = _contrast_rows(means, weights, places, adjust, level, len(names))
         one.insert(0, "contrast", titles)
-        for name, value in reversed(list(zip(means.by, key))):
+        for name, value in reversed(list(zip(means.by, key, strict=False))):
             one.insert(0, name, [value] * len(one))
         parts.append(one)
     return pd.concat(parts, ignore_index=True)
@@ -277,7 +284,11 @@ def _is_number(text: str) -> bool:
 
 
 def _weights(
-    method: str | Mapping[str, Sequence[float]], names: list[str], means: MarginalMeans, places: list[int], control: Any
+    method: str | Mapping[str, Sequence[float]],
+    names: list[str],
+    means: MarginalMeans,
+    places: list[int],
+    control: Any,
 ) -> tuple[Floats, list[str]]:
     eye = np.eye(len(names))
     if isinstance(method, Mapping):
@@ -338,4 +349,6 @@ def _contrast_rows(
 def _logarithmic(result: MixedResult) -> bool:
     """Whether a difference on the link scale is the logarithm of a ratio."""
     response = result.model.design.response
-    return result.model.link in ("logit", "log") or (result.family == "gaussian" and response.transform == "log")
+    return result.model.link in ("logit", "log") or (
+        result.family == "gaussian" and response.transform == "log"
+    )

@@ -43,7 +43,7 @@ class Factor:
 
     @property
     def width(self) -> int:
-        return self.Z.shape[1]
+        return int(self.Z.shape[1])
 
 
 def _cholesky(S: Floats) -> Floats:
@@ -80,7 +80,9 @@ class Blocks:
             )
         self.size = self.q1 + self.m
         self.scalar = all(f.width == 1 for f in factors)
-        self._slots = [(f, s) for f, s in zip([self.first, *self.rest], [0, *(self.q1 + s for s in self.starts)])]
+        self._slots = [
+            (f, s) for f, s in zip([self.first, *self.rest], [0, *(self.q1 + s for s in self.starts)], strict=False)
+        ]
         self.Z = self._design()
         self.Zt = self.Z.T.tocsr()
         self._map()
@@ -91,7 +93,9 @@ class Blocks:
         width = sum(f.width for f, _ in self._slots)
         shape = (self.rows, self.size)
         indptr = np.arange(self.rows + 1, dtype=np.int32) * np.int32(width)
-        return sp.csr_matrix((np.hstack(values).ravel(), np.hstack(columns).ravel().astype(np.int32), indptr), shape)
+        return sp.csr_matrix(
+            (np.hstack(values).ravel(), np.hstack(columns).ravel().astype(np.int32), indptr), shape
+        )
 
     def _map(self) -> None:
         """Build P: rows of D (n1, K1, K1), then of A, then of B (m, m), each in C order."""
@@ -106,15 +110,15 @@ class Blocks:
         cross = [
             (f1.codes * k1 + a, s + f.codes * f.width + b, f1.Z[:, a] * f.Z[:, b])
             for a in range(k1)
-            for f, s in zip(self.rest, self.starts)
+            for f, s in zip(self.rest, self.starts, strict=False)
             for b in range(f.width)
         ]
         self.nA = self._cross_pattern(cross)
         for row, column, value in cross:
             keys.append(self.nD + self._cross_place(row, column))
             values.append(value)
-        for f, s in zip(self.rest, self.starts):
-            for g, t in zip(self.rest, self.starts):
+        for f, s in zip(self.rest, self.starts, strict=False):
+            for g, t in zip(self.rest, self.starts, strict=False):
                 for a in range(f.width):
                     for b in range(g.width):
                         row, column = s + f.codes * f.width + a, t + g.codes * g.width + b
@@ -173,7 +177,7 @@ class Lambda:
         self.blocks, self.first, self.rest = blocks, lambdas[0], list(lambdas[1:])
         if blocks.scalar:
             parts = [np.full(blocks.n1, self.first[0, 0])]
-            parts += [np.full(f.n, lam[0, 0]) for f, lam in zip(blocks.rest, self.rest)]
+            parts += [np.full(f.n, lam[0, 0]) for f, lam in zip(blocks.rest, self.rest, strict=False)]
             self.vector = np.concatenate(parts)
             self.tail = self.vector[blocks.n1 :]
 
@@ -192,14 +196,14 @@ class Lambda:
             return self.tail * u if u.ndim == 1 else self.tail[:, None] * u
         parts = [
             _times(u[s : s + f.n * f.width], lam if transpose else lam.T)
-            for f, s, lam in zip(b.rest, b.starts, self.rest)
+            for f, s, lam in zip(b.rest, b.starts, self.rest, strict=False)
         ]
         return np.concatenate(parts) if parts else u
 
     def right(self, M: Floats, *, transpose: bool = False) -> Floats:
         """M Λ₂ or M Λ₂' for M of shape (…, m)."""
         if self.blocks.scalar:
-            return M * self.tail
+            return np.asarray(M * self.tail)
         flat = M.reshape(-1, self.blocks.m)
         return self.apply_rest(flat.T, transpose=not transpose).T.reshape(M.shape)
 
@@ -208,11 +212,11 @@ def _times(u: Floats, lam_t: Floats) -> Floats:
     """Rows of a (n*K,) or (n*K, columns) array in groups of K, each multiplied by lam_t'."""
     k = len(lam_t)
     if k == 1:
-        return u * lam_t[0, 0]
+        return np.asarray(u * lam_t[0, 0])
     if u.ndim == 1:
         return (u.reshape(-1, k) @ lam_t).ravel()
     cube = u.reshape(-1, k, u.shape[1])
-    return np.einsum("nkc,kj->njc", cube, lam_t).reshape(u.shape)
+    return np.asarray(np.einsum("nkc,kj->njc", cube, lam_t).reshape(u.shape))
 
 
 class Factored:
@@ -273,9 +277,9 @@ class Factored:
         """D⁻¹ r for r of shape (q1,) or (q1, columns)."""
         b = self.blocks
         if b.k1 == 1:
-            return self.inv[:, 0, 0] * r if r.ndim == 1 else self.inv[:, 0] * r
+            return np.asarray(self.inv[:, 0, 0] * r if r.ndim == 1 else self.inv[:, 0] * r)
         cube = r.reshape(b.n1, b.k1, -1)
-        return np.matmul(self.inv, cube).reshape(r.shape)
+        return np.asarray(np.matmul(self.inv, cube).reshape(r.shape))
 
     def solve(self, r: Floats) -> Floats:
         """H⁻¹ r for r of shape (size,) or (size, columns)."""
@@ -320,7 +324,9 @@ class Factored:
             for k in range(b.k1):
                 other = rows[k :: b.k1]
                 for a in range(b.k1):
-                    I11[start // b.k1 : stop // b.k1, a, k] += np.asarray(other.multiply(AS[a :: b.k1]).sum(axis=1)).ravel()
+                    I11[start // b.k1 : stop // b.k1, a, k] += np.asarray(
+                        other.multiply(AS[a :: b.k1]).sum(axis=1)
+                    ).ravel()
         return Inverse(self, I11, values, S)
 
 
@@ -328,7 +334,9 @@ def _rows_times(M: sp.csr_matrix, blocks: Floats) -> sp.csr_matrix:
     """Block-diagonal (n, K, K) times a sparse matrix whose K rows of a level share one pattern."""
     n, k, _ = blocks.shape
     if k == 1:
-        return sp.csr_matrix((np.repeat(blocks[:, 0, 0], np.diff(M.indptr)) * M.data, M.indices, M.indptr), M.shape)
+        return sp.csr_matrix(
+            (np.repeat(blocks[:, 0, 0], np.diff(M.indptr)) * M.data, M.indices, M.indptr), M.shape
+        )
     level = np.repeat(np.arange(n * k) // k, np.diff(M.indptr))
     inner = np.repeat(np.arange(n * k) % k, np.diff(M.indptr))
     width = np.diff(M.indptr)[::k]
@@ -346,7 +354,7 @@ def _columns_times(M: sp.csr_matrix, b: Blocks, lam: Lambda) -> sp.csr_matrix:
         return sp.csr_matrix((M.data * lam.tail[M.indices], M.indices, M.indptr), M.shape)
     out = np.zeros(len(M.data))
     position = np.arange(len(M.data))
-    for f, s, L in zip(b.rest, b.starts, lam.rest):
+    for f, s, L in zip(b.rest, b.starts, lam.rest, strict=False):
         mine = (M.indices >= s) & (M.indices < s + f.n * f.width)
         inner = (M.indices - s) % f.width
         for a in range(f.width):
@@ -380,7 +388,7 @@ class Inverse:
         out = [first]
         BL = lam.right(T.B)
         E, I12 = F.E.reshape(b.q1, b.m), self.I12.reshape(b.q1, b.m)
-        for f, s in zip(b.rest, b.starts):
+        for f, s in zip(b.rest, b.starts, strict=False):
             here = slice(s, s + f.n * f.width)
             shape = (-1, f.n, f.width)
             one = np.tensordot(E[:, here].reshape(shape), I12[:, here].reshape(shape), axes=([0, 1], [0, 1]))
@@ -400,11 +408,14 @@ class Inverse:
         out = [first]
         BL = lam.right(T.B)
         E, I12 = F.E.tocsc(), inverse.tocsc()
-        for f, s in zip(b.rest, b.starts):
+        for f, s in zip(b.rest, b.starts, strict=False):
             M = np.empty((f.width, f.width))
             for a in range(f.width):
                 for c in range(f.width):
-                    rows, other = slice(s + a, s + f.n * f.width, f.width), slice(s + c, s + f.n * f.width, f.width)
+                    rows, other = (
+                        slice(s + a, s + f.n * f.width, f.width),
+                        slice(s + c, s + f.n * f.width, f.width),
+                    )
                     M[a, c] = float(E[:, rows].multiply(I12[:, other]).sum())
                     M[a, c] += float((BL[rows] * self.I22[other]).sum())
             out.append(M)
@@ -441,7 +452,7 @@ def _columns_times_transposed(M: sp.csr_matrix, b: Blocks, lam: Lambda) -> sp.cs
         return _columns_times(M, b, lam)
     out = np.zeros(len(M.data))
     position = np.arange(len(M.data))
-    for f, s, L in zip(b.rest, b.starts, lam.rest):
+    for f, s, L in zip(b.rest, b.starts, lam.rest, strict=False):
         mine = (M.indices >= s) & (M.indices < s + f.n * f.width)
         inner = (M.indices - s) % f.width
         for a in range(f.width):

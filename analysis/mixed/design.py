@@ -58,7 +58,7 @@ class Grouping:
 
     @property
     def width(self) -> int:
-        return self.Z.shape[1]
+        return int(self.Z.shape[1])
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,9 @@ def build_design(formula: str, data: pd.DataFrame, family: str) -> Design:
     variables = _predictors(parsed, frame)
     fixed = parsed.fixed if family != "ordinal" else replace(parsed.fixed, intercept=True)
     if family == "ordinal" and not parsed.fixed.intercept:
-        raise ModelError(f"the formula {formula!r}: an ordinal model has thresholds in place of an intercept; keep it")
+        raise ModelError(
+            f"the formula {formula!r}: an ordinal model has thresholds in place of an intercept; keep it"
+        )
     columns = design_columns(fixed, variables)
     encoded = {v: variables[v].encode(frame[v]) for v in variables}
     X = design_matrix(columns, encoded, len(frame))
@@ -141,7 +143,9 @@ def _model_frame(parsed: Formula, data: pd.DataFrame, family: str) -> tuple[pd.D
     used = tuple(dict.fromkeys(outcome + parsed.variables))
     for name in used:
         if name not in data.columns:
-            raise ModelError(f"column '{name}' is not in the data; it has {', '.join(map(str, data.columns[:12]))}")
+            raise ModelError(
+                f"column '{name}' is not in the data; it has {', '.join(map(str, data.columns[:12]))}"
+            )
         if isinstance(data[name], pd.DataFrame):
             raise ModelError(f"column '{name}' appears more than once in the data")
     twice = set(outcome) & set(parsed.variables)
@@ -158,7 +162,9 @@ def _model_frame(parsed: Formula, data: pd.DataFrame, family: str) -> tuple[pd.D
     if gone.all():
         raise ModelError("no row is complete: every row misses one of " + _listed(used))
     where = ", ".join(f"'{n}' in {int(missing[n].sum())}" for n in used if missing[n].any())
-    return frame[~gone], [f"{int(gone.sum())} of {len(frame)} rows were left out for missing values ({where})."]
+    return frame[~gone], [
+        f"{int(gone.sum())} of {len(frame)} rows were left out for missing values ({where})."
+    ]
 
 
 def _predictors(parsed: Formula, frame: pd.DataFrame) -> dict[str, Variable]:
@@ -182,7 +188,7 @@ def _estimable(columns: tuple[Column, ...], X: Floats) -> tuple[tuple[Column, ..
     if not columns:
         raise ModelError("the model has no fixed effects at all, not even an intercept")
     length = np.sqrt((X**2).sum(axis=0))
-    R = np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r")
+    R = np.asarray(np.linalg.qr(X / np.where(length > 0, length, 1.0), mode="r"))
     basis: list[Floats] = []
     keep = []
     for j in range(X.shape[1]):
@@ -210,12 +216,12 @@ def _groupings(
         seen = {c.name for other in known for c in other}
         both = [c.name for c in columns if c.name in seen]
         if both:
-            raise ModelError(f"the random effect '{both[0]} | {':'.join(part.group)}' stands twice in the formula")
+            raise ModelError(
+                f"the random effect '{both[0]} | {':'.join(part.group)}' stands twice in the formula"
+            )
         known.append(columns)
     names = {tuple(sorted(p.group)): p.group for p in parsed.random}
-    return tuple(
-        _grouping(names[key], terms, frame, encoded, family) for key, terms in by_group.items()
-    )
+    return tuple(_grouping(names[key], terms, frame, encoded, family) for key, terms in by_group.items())
 
 
 def _grouping(
@@ -224,7 +230,9 @@ def _grouping(
     name = ":".join(group)
     codes, levels = level_codes(frame, group)
     if len(levels) < 2:
-        raise ModelError(f"the grouping column '{name}' has one level only; a random effect needs two or more")
+        raise ModelError(
+            f"the grouping column '{name}' has one level only; a random effect needs two or more"
+        )
     columns = tuple(c for term in terms for c in term)
     if family == "gaussian" and len(levels) * max(len(t) for t in terms) >= len(frame):
         raise ModelError(
@@ -256,11 +264,15 @@ def level_codes(frame: pd.DataFrame, group: Term) -> tuple[Codes, tuple[str, ...
 
 def _one_factor(column: pd.Series[Any], name: str) -> tuple[Codes, tuple[str, ...]]:
     if pd.api.types.is_float_dtype(column.dtype) and (column != column.round()).any():
-        raise ModelError(f"the grouping column '{name}' holds fractions; a grouping column names people or items")
+        raise ModelError(
+            f"the grouping column '{name}' holds fractions; a grouping column names people or items"
+        )
     try:
         codes, levels = pd.factorize(column, sort=True)
     except TypeError:
-        raise ModelError(f"the grouping column '{name}' mixes types that have no order; give it one type") from None
+        raise ModelError(
+            f"the grouping column '{name}' mixes types that have no order; give it one type"
+        ) from None
     return codes.astype(np.int64), tuple(label(v) for v in levels.tolist())
 
 

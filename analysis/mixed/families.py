@@ -197,7 +197,9 @@ def choose_link(family: str, link: str | None) -> str:
     if link is None:
         return LINKS[family][0]
     if link not in LINKS[family]:
-        raise ModelError(f"link {link!r} is not offered for the {family} family; choose {', '.join(LINKS[family])}")
+        raise ModelError(
+            f"link {link!r} is not offered for the {family} family; choose {', '.join(LINKS[family])}"
+        )
     return link
 
 

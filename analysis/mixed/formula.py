@@ -65,7 +65,9 @@ def parse_formula(text: str) -> Formula:
     if not response:
         raise ModelError(f"the formula {text!r} names no outcome left of '~'")
     if not right:
-        raise ModelError(f"the formula {text!r} names no predictors right of '~' (write 1 for an intercept only)")
+        raise ModelError(
+            f"the formula {text!r} names no predictors right of '~' (write 1 for an intercept only)"
+        )
     reader = _Reader(text, right)
     return reader.formula(response)
 
@@ -79,37 +81,37 @@ def _join(left: Term, right: Term) -> Term:
 
 
 class _Reader:
-    """Recursive descent over the tokens of a right-hand side.
+    """Recursive descent over the words of a right-hand side.
 
     A side is (terms, intercept) where intercept is None as long as nobody mentioned it."""
 
     def __init__(self, text: str, right: str) -> None:
         self.text = text
-        self.tokens = self._split(right)
+        self.words = self._split(right)
         self.at = 0
         self.random: list[RandomPart] = []
         self.order: dict[str, int] = {}
 
     def _split(self, right: str) -> list[str]:
-        tokens, at = [], 0
+        words, at = [], 0
         while at < len(right.rstrip()):
             match = _TOKEN.match(right, at)
             if match is None:
                 raise self._error(f"cannot read {right[at:].strip()[:20]!r}")
-            tokens.append(match.group(1))
+            words.append(match.group(1))
             at = match.end()
-        return tokens
+        return words
 
     def _error(self, what: str) -> ModelError:
         return ModelError(f"the formula {self.text!r}: {what}")
 
     def _peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+        return self.words[self.at] if self.at < len(self.words) else ""
 
     def _next(self) -> str:
-        token = self._peek()
+        word = self._peek()
         self.at += 1
-        return token
+        return word
 
     def _expect(self, wanted: str) -> None:
         got = self._next()
@@ -186,24 +188,24 @@ class _Reader:
         return out, mentioned
 
     def _atom(self) -> tuple[tuple[Term, ...], bool | None]:
-        token = self._next()
-        if token == "(":
+        word = self._next()
+        if word == "(":
             inside = self._sum()
             if self._peek() in ("|", "||"):
                 raise self._error("a random effect must stand by itself, joined by '+'")
             self._expect(")")
             return inside
-        if token in ("0", "1"):
-            return (), token == "1"
-        if not token:
+        if word in ("0", "1"):
+            return (), word == "1"
+        if not word:
             raise self._error("it ends where a predictor is expected")
-        if not (token[0].isalpha() or token[0] in "_`"):
-            raise self._error(f"unexpected {token!r}")
+        if not (word[0].isalpha() or word[0] in "_`"):
+            raise self._error(f"unexpected {word!r}")
         if self._peek() == "(":
             raise self._error(
-                f"{token}(…) on the right-hand side is not read; make a column of it in the data first"
+                f"{word}(…) on the right-hand side is not read; make a column of it in the data first"
             )
-        name = token.strip("`")
+        name = word.strip("`")
         self.order.setdefault(name, len(self.order))
         return ((name,),), None
 
@@ -211,9 +213,9 @@ class _Reader:
         if self._peek() != "(":
             return False
         depth = 0
-        for token in self.tokens[self.at :]:
-            depth += (token == "(") - (token == ")")
-            if depth == 1 and token in ("|", "||"):
+        for word in self.words[self.at :]:
+            depth += (word == "(") - (word == ")")
+            if depth == 1 and word in ("|", "||"):
                 return True
             if depth == 0:
                 return False
@@ -241,10 +243,10 @@ class _Reader:
         return [*groups, group]
 
     def _name(self) -> str:
-        token = self._next()
-        if not token or not (token[0].isalpha() or token[0] in "_`"):
-            raise self._error(f"expected a grouping column after '|' but found {token!r}")
-        return token.strip("`")
+        word = self._next()
+        if not word or not (word[0].isalpha() or word[0] in "_`"):
+            raise self._error(f"expected a grouping column after '|' but found {word!r}")
+        return word.strip("`")
 
 
 def _uncorrelated(columns: Sum, split: bool) -> list[Sum]:

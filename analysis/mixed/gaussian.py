@@ -70,7 +70,7 @@ class LinearEngine:
 
     @property
     def nu(self) -> int:
-        return self.n - self.p if self.reml else self.n
+        return int(self.n - self.p if self.reml else self.n)
 
     def at(self, theta: Floats, *, gradient: bool = True) -> LinearState:
         """Deviance, gradient and estimates at θ; raises NotPositive out of reach."""
@@ -82,7 +82,7 @@ class LinearEngine:
         M = R.T @ S
         XVX, XVy = self.XX - M[:-1, :-1], self.Xy - M[:-1, -1]
         try:
-            L = np.linalg.cholesky(XVX)
+            L = np.asarray(np.linalg.cholesky(XVX), dtype=np.float64)
         except np.linalg.LinAlgError:
             raise NotPositive from None
         half = solve_triangular(L, XVy, lower=True)
@@ -113,7 +113,7 @@ class LinearEngine:
         lambdas = self.layout.lambdas(state.theta)
         whitened = state.fixed @ root.T
         squares, gradient = [], []
-        for k, (trace, L) in enumerate(zip(traces, lambdas)):
+        for k, (trace, L) in enumerate(zip(traces, lambdas, strict=False)):
             r, T = self._levels(state.residual, k), self._levels(whitened, k)
             square = np.einsum("nac,nbc->ab", r, r)
             squares.append(square @ L)

@@ -27,7 +27,7 @@ def satterthwaite(engine: LinearEngine, state: LinearState) -> DegreesOfFreedom:
     x0 = np.append(state.theta, state.sigma)
     h = 1e-4 * np.maximum(np.abs(x0), 0.1)
     steps = np.diag(h)
-    H = np.array([(_slope(engine, x0 + e) - _slope(engine, x0 - e)) / (2 * d) for e, d in zip(steps, h)])
+    H = np.array([(_slope(engine, x0 + e) - _slope(engine, x0 - e)) / (2 * d) for e, d in zip(steps, h, strict=False)])
     A = 2.0 * _positive_inverse(0.5 * (H + H.T))
     V = state.sigma**2 * state.unit_cov
     jacobian = [state.sigma**2 * d for d in _unit_slopes(engine, state)]
@@ -37,7 +37,7 @@ def satterthwaite(engine: LinearEngine, state: LinearState) -> DegreesOfFreedom:
         v = np.einsum("ij,jk,ik->i", L, V, L)
         g = np.array([np.einsum("ij,jk,ik->i", L, J, L) for J in jacobian])
         noise = np.einsum("ki,kl,li->i", g, A, g)
-        return np.divide(2.0 * v**2, noise, out=np.full(len(v), np.inf), where=noise > 0)
+        return np.asarray(np.divide(2.0 * v**2, noise, out=np.full(len(v), np.inf), where=noise > 0))
 
     return degrees
 

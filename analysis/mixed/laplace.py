@@ -71,7 +71,7 @@ class LaplaceFit:
         held = np.flatnonzero(~self.active)
         covariance[held, held] = self.root[held, held] ** 2
         try:
-            return np.linalg.cholesky(covariance)
+            return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
         except np.linalg.LinAlgError:
             return self.root
 
@@ -226,7 +226,12 @@ class LaplaceEngine:
         return np.concatenate([head, self.layout.start(0.7)])
 
     def fit(
-        self, start: Floats | None = None, *, root: Floats | None = None, hessian: bool = True, tolerance: float = 1e-4
+        self,
+        start: Floats | None = None,
+        *,
+        root: Floats | None = None,
+        hessian: bool = True,
+        tolerance: float = 1e-4,
     ) -> LaplaceFit:
         """The maximum of the log-likelihood; `start` and `root` from an earlier fit make it fast."""
         phi = self.start() if start is None else start
@@ -261,9 +266,7 @@ class LaplaceEngine:
         theta, free = self.layout.settle(x[k:], 1e-6)
         return x, f, g, np.concatenate([everything[:k], free])
 
-    def _held(
-        self, x: Floats, active: Mask, metric: Floats
-    ) -> tuple[Floats, float, Floats]:
+    def _held(self, x: Floats, active: Mask, metric: Floats) -> tuple[Floats, float, Floats]:
         """Refit the active parameters with the others held."""
 
         def partial(z: Floats) -> tuple[float, Floats]:

@@ -98,9 +98,7 @@ def _interpolate(low: float, high: float, slope: float, f: float, fn: float, t: 
     return 0.5 * (low + high) if low > 0 else 0.1 * high
 
 
-def central_hessian(
-    gradient: Callable[[Floats], Floats], x: Floats, root: Floats, *, h: float
-) -> Floats:
+def central_hessian(gradient: Callable[[Floats], Floats], x: Floats, root: Floats, *, h: float) -> Floats:
     """Hessian at x by central differences of an exact gradient, in coordinates z with x + root·z.
 
     There the Hessian is near the identity, so that no direction is lost beside a much stiffer one."""

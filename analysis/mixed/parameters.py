@@ -32,7 +32,7 @@ class Layout:
     def lambdas(self, theta: Floats) -> list[Floats]:
         """One lower-triangular Λ (of scaled columns) a factor, engine order."""
         out, at = [], 0
-        for grouping, places in zip(self.groupings, self.places):
+        for grouping, places in zip(self.groupings, self.places, strict=False):
             lam = np.zeros((grouping.width, grouping.width))
             for a, b in places:
                 lam[a, b] = theta[at]
@@ -42,7 +42,7 @@ class Layout:
 
     def pack(self, lambdas: Sequence[Floats]) -> Floats:
         """θ from Λ (or from matrices of derivatives): the free entries in order."""
-        return np.array([lam[a, b] for lam, places in zip(lambdas, self.places) for a, b in places])
+        return np.array([lam[a, b] for lam, places in zip(lambdas, self.places, strict=False) for a, b in places])
 
     def tidy(self, theta: Floats) -> Floats:
         """The same covariance with a non-negative diagonal of Λ."""
@@ -72,7 +72,7 @@ class Layout:
     def natural(self, theta: Floats) -> list[Floats]:
         """Λ for the unscaled columns, one a factor, in the formula's order."""
         scaled = self.lambdas(theta)
-        natural = [lam / s[:, None] for lam, s in zip(scaled, self.scales)]
+        natural = [lam / s[:, None] for lam, s in zip(scaled, self.scales, strict=False)]
         return [natural[self.order.index(k)] for k in range(len(self.order))]
 
 
@@ -92,9 +92,7 @@ def make_layout(groupings: Sequence[Grouping]) -> Layout:
 
 def make_blocks(layout: Layout) -> Blocks:
     """The block structure of a layout, over scaled columns."""
-    return Blocks(
-        [Factor(g.codes, g.size, g.Z / s) for g, s in zip(layout.groupings, layout.scales)]
-    )
+    return Blocks([Factor(g.codes, g.size, g.Z / s) for g, s in zip(layout.groupings, layout.scales, strict=False)])
 
 
 def _semidefinite_root(lam: Floats, edge: float) -> Floats:

@@ -44,8 +44,8 @@ def _start(X: Floats, family: Family) -> Floats:
     if isinstance(family, Poisson):
         target = np.full(len(X), np.log(max(family.y.mean(), 1e-8)))
     else:
-        share = float(np.clip(family.y.sum() / family.trials.sum(), 1e-6, 1 - 1e-6))  # type: ignore[attr-defined]
-        target = np.full(len(X), float(ndtri(share) if isinstance(family, Probit) else logit(share)))
+        rate = float(np.clip(family.y.sum() / family.trials.sum(), 1e-6, 1 - 1e-6))  # type: ignore[attr-defined]
+        target = np.full(len(X), float(ndtri(rate) if isinstance(family, Probit) else logit(rate)))
     return np.asarray(np.linalg.lstsq(X, target, rcond=None)[0])
 
 
@@ -63,7 +63,10 @@ def _score(X: Floats, family: Family, parts: Parts) -> Floats:
     if not isinstance(family, Ordinal) or parts.cuts is None:
         return beta
     size = family.thresholds + 1
-    tau = np.bincount(family.codes, parts.cuts.upper, size)[:-1] + np.bincount(family.codes, parts.cuts.lower, size)[1:]
+    tau = (
+        np.bincount(family.codes, parts.cuts.upper, size)[:-1]
+        + np.bincount(family.codes, parts.cuts.lower, size)[1:]
+    )
     return np.concatenate([tau, beta])
 
 
@@ -89,7 +92,7 @@ def threshold_information(family: Ordinal, parts: Parts) -> tuple[Floats, Floats
     diag = np.bincount(codes, up**2 - _ratio(cuts.w_upper, cuts.s_upper) * up, size)[:-1]
     diag = diag + np.bincount(codes, low**2 + _ratio(cuts.w_lower, cuts.s_lower) * low, size)[1:]
     off = -np.bincount(codes, up * low, size)[1:-1]
-    return T[:, 1:-1], np.diag(diag) + np.diag(off, 1) + np.diag(off, -1)
+    return T[:, 1:-1], np.asarray(np.diag(diag) + np.diag(off, 1) + np.diag(off, -1), dtype=np.float64)
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
@@ -102,4 +105,4 @@ def _solve(information: Floats, score: Floats) -> Floats:
     try:
         return np.asarray(np.linalg.solve(unit, score / scale) / scale)
     except np.linalg.LinAlgError:
-        return score / scale**2
+        return np.asarray(score / scale**2)

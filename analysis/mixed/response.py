@@ -12,7 +12,14 @@ import pandas as pd
 from analysis.mixed.errors import ModelError
 from analysis.mixed.variables import Codes, Floats, label
 
-_CALLS = {"log": np.log, "log2": np.log2, "log10": np.log10, "sqrt": np.sqrt, "exp": np.exp, "log1p": np.log1p}
+_CALLS = {
+    "log": np.log,
+    "log2": np.log2,
+    "log10": np.log10,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "log1p": np.log1p,
+}
 _OPERATORS: dict[type[ast.operator], Any] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -41,7 +48,9 @@ def response_columns(text: str) -> tuple[str, ...]:
         if isinstance(node, ast.Call) and not (
             isinstance(node.func, ast.Name) and node.func.id in (*_CALLS, "cbind") and not node.keywords
         ):
-            raise ModelError(f"the outcome {text!r} calls a function that is not read; known: {', '.join(_CALLS)}")
+            raise ModelError(
+                f"the outcome {text!r} calls a function that is not read; known: {', '.join(_CALLS)}"
+            )
     for node in ast.walk(_parse(text)):
         if isinstance(node, ast.Name) and node.id not in _CALLS and node.id != "cbind":
             names[node.id] = None
@@ -67,7 +76,9 @@ def read_response(text: str, frame: pd.DataFrame, family: str) -> Response:
         if family == "binomial":
             return _binary(text, column)
         if not pd.api.types.is_numeric_dtype(column.dtype):
-            raise ModelError(f"the outcome '{text}' holds {column.dtype} values; the {family} family needs numbers")
+            raise ModelError(
+                f"the outcome '{text}' holds {column.dtype} values; the {family} family needs numbers"
+            )
     elif family == "ordinal":
         raise ModelError(f"the ordinal outcome must be a column, not the expression {text!r}")
     y = _evaluate(node, frame, text)
@@ -83,7 +94,9 @@ def _evaluate(node: ast.expr, frame: pd.DataFrame, text: str) -> Floats:
     if isinstance(node, ast.Name):
         column = frame[node.id]
         if not pd.api.types.is_numeric_dtype(column.dtype):
-            raise ModelError(f"column '{node.id}' in the outcome {text!r} holds {column.dtype} values, not numbers")
+            raise ModelError(
+                f"column '{node.id}' in the outcome {text!r} holds {column.dtype} values, not numbers"
+            )
         return column.to_numpy(dtype=np.float64)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return np.full(len(frame), float(node.value))
@@ -109,7 +122,9 @@ def _check_numbers(text: str, y: Floats, family: str) -> None:
     if np.isinf(y).any():
         raise ModelError(f"the outcome '{text}' holds infinite values")
     if np.ptp(y) == 0:
-        raise ModelError(f"the outcome '{text}' is the same ({y[0]:g}) in every row: there is nothing to explain")
+        raise ModelError(
+            f"the outcome '{text}' is the same ({y[0]:g}) in every row: there is nothing to explain"
+        )
     if family == "poisson":
         if (y < 0).any():
             raise ModelError(f"the outcome '{text}' holds negative values; counts start at 0")
@@ -130,7 +145,9 @@ def _binary(text: str, column: pd.Series[Any]) -> Response:
                 raise ModelError(f"the outcome '{text}' holds {odd:g}; a binary outcome is 0 or 1")
             levels = (0, 1)
     if column.nunique() < 2:
-        raise ModelError(f"the outcome '{text}' is {column.iloc[0]} in every row: there is nothing to explain")
+        raise ModelError(
+            f"the outcome '{text}' is {column.iloc[0]} in every row: there is nothing to explain"
+        )
     if len(levels) > 2:
         raise ModelError(
             f"the outcome '{text}' has {len(levels)} values ({', '.join(map(str, levels[:4]))}…); "
@@ -160,22 +177,30 @@ def _two_columns(text: str, node: ast.Call, frame: pd.DataFrame, family: str) ->
 def _ordinal(text: str, column: pd.Series[Any]) -> Response:
     if isinstance(column.dtype, pd.CategoricalDtype):
         if not column.cat.ordered:
-            raise ModelError(f"the outcome '{text}' is categorical without an order; make it an ordered categorical")
+            raise ModelError(
+                f"the outcome '{text}' is categorical without an order; make it an ordered categorical"
+            )
         levels = [v for v in column.cat.categories if (column == v).any()]
     elif pd.api.types.is_bool_dtype(column.dtype):
         raise ModelError(f"the outcome '{text}' is yes/no; use family='binomial'")
     elif pd.api.types.is_numeric_dtype(column.dtype):
         levels = sorted(column.unique().tolist())
         if any(v != round(v) for v in levels):
-            raise ModelError(f"the outcome '{text}' holds fractions; an ordinal outcome is a whole number or category")
+            raise ModelError(
+                f"the outcome '{text}' holds fractions; an ordinal outcome is a whole number or category"
+            )
     else:
-        raise ModelError(f"the outcome '{text}' holds text; make it an ordered categorical so that its order is known")
+        raise ModelError(
+            f"the outcome '{text}' holds text; make it an ordered categorical so that its order is known"
+        )
     if len(levels) < 2:
         raise ModelError(f"the outcome '{text}' is {levels[0]} in every row: there is nothing to explain")
     if len(levels) < 3:
         raise ModelError(f"the outcome '{text}' has two categories only; use family='binomial'")
     if len(levels) > 100:
-        raise ModelError(f"the outcome '{text}' has {len(levels)} categories; use family='gaussian' for so fine a scale")
+        raise ModelError(
+            f"the outcome '{text}' has {len(levels)} categories; use family='gaussian' for so fine a scale"
+        )
     place = {v: i for i, v in enumerate(levels)}
     y = np.array([place[v] for v in column.tolist()], dtype=np.float64)
     return Response(text, y, np.ones(len(y)), tuple(label(v) for v in levels))

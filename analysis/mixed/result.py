@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -121,7 +122,9 @@ class MixedResult:
             return np.asarray(family.probabilities(eta, self.tau) @ np.arange(1, family.thresholds + 2))
         return family.mean(eta)
 
-    def category_probabilities(self, data: pd.DataFrame | None = None, *, random: bool = True) -> pd.DataFrame:
+    def category_probabilities(
+        self, data: pd.DataFrame | None = None, *, random: bool = True
+    ) -> pd.DataFrame:
         """Probability of each category, a row an observation; ordinal models only."""
         if self.family != "ordinal":
             raise ModelError("category probabilities belong to ordinal models")
@@ -139,10 +142,12 @@ class MixedResult:
     def _random_part(self, frame: pd.DataFrame) -> Floats:
         design = self.model.design
         eta = np.zeros(len(frame))
-        for grouping, modes in zip(design.groupings, self._modes()):
+        for grouping, modes in zip(design.groupings, self._modes(), strict=False):
             for name in grouping.variables:
                 if name not in frame.columns:
-                    raise ModelError(f"column '{name}' is not in the new data; it names the levels of a random effect")
+                    raise ModelError(
+                        f"column '{name}' is not in the new data; it names the levels of a random effect"
+                    )
             codes, names = level_codes(frame, grouping.variables)
             place = {level: i for i, level in enumerate(grouping.levels)}
             known = np.array([place.get(level, -1) for level in names])[codes]
@@ -161,7 +166,7 @@ class MixedResult:
         natural = layout.natural(self.theta)
         out: list[Floats] = [np.zeros((0, 0))] * len(layout.order)
         at = 0
-        for grouping, k in zip(layout.groupings, layout.order):
+        for grouping, k in zip(layout.groupings, layout.order, strict=False):
             size = grouping.size * grouping.width
             u = self.effects[at : at + size].reshape(grouping.size, grouping.width)
             out[k] = u @ natural[k].T
@@ -174,7 +179,7 @@ class MixedResult:
             g.name: pd.DataFrame(
                 modes, index=pd.Index(g.levels, name=g.name), columns=[n for t in g.terms for n in t.names]
             )
-            for g, modes in zip(self.model.design.groupings, self._modes())
+            for g, modes in zip(self.model.design.groupings, self._modes(), strict=False)
         }
 
     def simulate(self, rng: np.random.Generator) -> Floats:
@@ -185,7 +190,7 @@ class MixedResult:
         eta = design.X @ self.beta
         if self.engine is not None:
             layout = self.engine.layout
-            for grouping, lam in zip(design.groupings, layout.natural(self.theta)):
+            for grouping, lam in zip(design.groupings, layout.natural(self.theta), strict=False):
                 b = rng.standard_normal((grouping.size, grouping.width)) @ lam.T
                 spread = self.residual_sd if self.family == "gaussian" else 1.0
                 eta = eta + spread * np.einsum("nk,nk->n", grouping.Z, b[grouping.codes])
@@ -220,7 +225,9 @@ def check_outcome(y: Floats, model: Model) -> None:
     if np.ptp(y / design.response.trials) == 0:
         raise ModelError("the new outcome is the same in every row: there is nothing to explain")
     if model.family == "binomial" and ((y < 0) | (y > design.response.trials) | (y != np.round(y))).any():
-        raise ModelError("the new outcome of a binomial model must count successes, between 0 and the tries of the row")
+        raise ModelError(
+            "the new outcome of a binomial model must count successes, between 0 and the tries of the row"
+        )
     if model.family == "poisson" and ((y < 0) | (y != np.round(y))).any():
         raise ModelError("the new outcome of a poisson model must be whole counts, none negative")
     top = len(design.response.labels)
@@ -275,7 +282,7 @@ def infinite(L: Floats) -> Floats:
 def random_table(layout: Layout, theta: Floats, spread: float) -> pd.DataFrame:
     """group, term, sd, correlations, in the formula's order; spread is σ for linear models, else 1."""
     rows = []
-    grouping_at = dict(zip(layout.order, layout.groupings))
+    grouping_at = dict(zip(layout.order, layout.groupings, strict=False))
     for k, lam in enumerate(layout.natural(theta)):
         grouping = grouping_at[k]
         S = lam @ lam.T * spread**2
@@ -289,13 +296,15 @@ def random_table(layout: Layout, theta: Floats, spread: float) -> pd.DataFrame:
                     else float("nan")
                     for b in range(a)
                 }
-                rows.append({"group": grouping.name, "term": name, "sd": float(sd[i]), "correlations": others})
+                rows.append(
+                    {"group": grouping.name, "term": name, "sd": float(sd[i]), "correlations": others}
+                )
     return pd.DataFrame(rows, columns=["group", "term", "sd", "correlations"])
 
 
 def _singular_sentences(layout: Layout, theta: Floats) -> list[str]:
     out = []
-    for grouping, lam in zip(layout.groupings, layout.lambdas(theta)):
+    for grouping, lam in zip(layout.groupings, layout.lambdas(theta), strict=False):
         names = [n for t in grouping.terms for n in t.names]
         S = lam @ lam.T
         for a, name in enumerate(names):
@@ -304,7 +313,9 @@ def _singular_sentences(layout: Layout, theta: Floats) -> list[str]:
             if S[a, a] < SINGULAR**2:
                 what = f"the variance of '{name}' over '{grouping.name}' is estimated as zero"
             else:
-                what = f"'{name}' over '{grouping.name}' is perfectly correlated with the other random effects"
+                what = (
+                    f"'{name}' over '{grouping.name}' is perfectly correlated with the other random effects"
+                )
             out.append(f"Singular fit: {what}; the data hold no sign of it, so consider the simpler model.")
     return out
 
@@ -392,7 +403,7 @@ def laplace_result(
 def threshold_names(model: Model) -> tuple[str, ...]:
     """`1|2`, `2|3`, … from the names of the categories."""
     labels = model.design.response.labels if model.family == "ordinal" else ()
-    return tuple(f"{a}|{b}" for a, b in zip(labels, labels[1:]))
+    return tuple(f"{a}|{b}" for a, b in itertools.pairwise(labels))
 
 
 def plain_linear_result(model: Model) -> MixedResult:
@@ -426,7 +437,11 @@ def plain_result(
     """Tables of a GLM or cumulative-logit model without random effects."""
     design, terms = model.design, threshold_names(model) + model.design.terms
     covariance, positive = inverse_information(information)
-    notes = (*design.notes, *_separation_sentence(separated), *(() if positive or separated else (_UNSETTLED,)))
+    notes = (
+        *design.notes,
+        *_separation_sentence(separated),
+        *(() if positive or separated else (_UNSETTLED,)),
+    )
     return MixedResult(
         model, fixed_table(terms, phi, covariance, infinite, model.level), _no_random(),
         pd.DataFrame(covariance, index=list(terms), columns=list(terms)), float("nan"), parts.loglik, len(terms),

@@ -36,7 +36,7 @@ def separated_terms(X: Floats, family: Family, names: tuple[str, ...]) -> tuple[
     if found.status != 0 or -found.fun < 1e-6:
         return ()
     direction = found.x[-len(names) :] if len(names) else found.x
-    return tuple(name for name, d in zip(names, direction) if abs(d) > 1e-7)
+    return tuple(name for name, d in zip(names, direction, strict=False) if abs(d) > 1e-7)
 
 
 def _constraints(X: Floats, family: Family) -> tuple[Floats, Floats] | None:
@@ -51,7 +51,9 @@ def _constraints(X: Floats, family: Family) -> tuple[Floats, Floats] | None:
     return np.vstack([rows[all_high], -rows[all_low]]), rows[~all_low & ~all_high]
 
 
-def _ends(family: Family) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _ends(
+    family: Family,
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Rows whose outcome is the lowest possible, and the highest possible."""
     y = family.y  # type: ignore[attr-defined]
     if isinstance(family, Poisson):

@@ -55,7 +55,9 @@ def read_variable(column: pd.Series[Any], name: str) -> Variable:
     if pd.api.types.is_bool_dtype(column.dtype) or _all_logical(column):
         return _factor(name, tuple(v for v in (False, True) if (column == v).any()))
     if pd.api.types.is_datetime64_any_dtype(column.dtype) or pd.api.types.is_timedelta64_dtype(column.dtype):
-        raise ModelError(f"column '{name}' holds dates or durations; turn it into a number of hours or days first")
+        raise ModelError(
+            f"column '{name}' holds dates or durations; turn it into a number of hours or days first"
+        )
     if pd.api.types.is_complex_dtype(column.dtype):
         raise ModelError(f"column '{name}' holds complex numbers")
     if pd.api.types.is_numeric_dtype(column.dtype):
@@ -74,7 +76,9 @@ def _sorted_levels(column: pd.Series[Any], name: str) -> tuple[Any, ...]:
         names = " and ".join(sorted(k.__name__ for k in kinds))
         raise ModelError(f"column '{name}' mixes {names} values; give it one type")
     if not kinds <= {str, int, float}:
-        raise ModelError(f"column '{name}' holds {kinds.pop().__name__} values, which are no category or number")
+        raise ModelError(
+            f"column '{name}' holds {kinds.pop().__name__} values, which are no category or number"
+        )
     return tuple(sorted(levels))
 
 
@@ -142,9 +146,7 @@ def _fully_coded(side: Sum, variables: Mapping[str, Variable]) -> set[tuple[Term
     return full
 
 
-def _term_columns(
-    term: Term, variables: Mapping[str, Variable], full: set[tuple[Term, str]]
-) -> list[Column]:
+def _term_columns(term: Term, variables: Mapping[str, Variable], full: set[tuple[Term, str]]) -> list[Column]:
     columns = [Column("", term, ())]
     for name in term:
         variable = variables[name]
