@@ -165,13 +165,13 @@ def _stage(path: Path, stage: Stage, protocol: Protocol) -> Iterator[Broken]:
 
 
 def _same_column(asked: list[tuple[Path, Question]]) -> Iterator[Broken]:
-    """Within a stage one column may be asked of different arms in different words, but of nobody twice."""
-    seen: dict[str, list[Question]] = {}
+    """In one list of questions a column may be asked of different arms in different words, but of nobody twice."""
+    seen: dict[Path, list[Question]] = {}
     for where, question in asked:
-        if any(not set(q.arms) or not set(question.arms) or set(q.arms) & set(question.arms)
-               for q in seen.get(question.id, [])):
+        before = seen.setdefault((*where[:-1], question.id), [])
+        if any(not (q.arms and question.arms) or set(q.arms) & set(question.arms) for q in before):
             yield Broken((*where, "id"), f"'{question.id}' is asked twice in this stage")
-        seen.setdefault(question.id, []).append(question)
+        before.append(question)
 
 
 def _question(path: Path, question: Question) -> Iterator[Broken]:
