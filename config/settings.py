@@ -132,6 +132,22 @@ CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
 CELERY_TIMEZONE = "UTC"
 
+# --- The model. Without OPENAI_API_KEY the rehearsal model answers (llm/conf.py holds all other HEED_LLM_ settings).
+_real = bool(os.environ.get("OPENAI_API_KEY"))
+HEED_LLM_API_KEY = os.environ.get("OPENAI_API_KEY") or "rehearsal"
+HEED_LLM_BASE_URL = (
+    os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    if _real
+    else os.environ.get("HEED_LLM_BASE_URL") or "http://127.0.0.1:8765/v1"
+)
+HEED_LLM_MODEL = os.environ.get("HEED_MODEL") or ("gpt-4o-mini" if _real else "heed-rehearsal-1")
+HEED_LLM_EMBEDDING_MODEL = os.environ.get("HEED_EMBEDDING_MODEL") or (
+    "text-embedding-3-small" if _real else "heed-rehearsal-embed-1"
+)
+CELERY_BEAT_SCHEDULE = {
+    "llm-sweep": {"task": "llm.sweep", "schedule": 2.0, "options": {"expires": 10, "queue": "participant"}},
+}
+
 # --- Language and time
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
@@ -166,5 +182,8 @@ LOGGING = {
     "formatters": {"line": {"()": "config.logs.OneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("HEED_LOG_LEVEL", "INFO")},
-    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "httpx2": {"level": "WARNING"},  # one line per model request says nothing that the call records don't
+    },
 }

@@ -6,6 +6,7 @@ from config import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("calls/", include("llm.urls")),
     path("s/", include("study.session.urls")),
     path("panel/admin/", admin.site.urls),
     path("panel/", include("study.panel.urls")),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llm.prompts import Reply
+
 
 class LLMError(Exception):
     """A model call that gave no usable reply. `kind` is one word for tables, the message is for people."""
 
+    name = "error"  # the recorded type
     heals = False
 
     def __init__(self, kind: str, detail: str = "", *, retry_after: float | None = None) -> None:
@@ -13,13 +19,7 @@ class LLMError(Exception):
         self.kind = kind
         self.detail = detail or kind
         self.retry_after = retry_after
-
-    @property
-    def name(self) -> str:
-        """The error's recorded type, in snake case: unavailable, rejected, bad_reply or over_budget."""
-        return {"BadReply": "bad_reply", "OverBudget": "over_budget"}.get(
-            type(self).__name__, type(self).__name__.lower()
-        )
+        self.received: Reply | None = None  # what had come before it went wrong; its tokens may be billed
 
 
 class Unavailable(LLMError):
@@ -29,19 +29,26 @@ class Unavailable(LLMError):
     `retry_after` is in seconds.
     """
 
+    name = "unavailable"
     heals = True
 
 
 class Rejected(LLMError):
     """The service refused the request itself (4xx, content filter): asking again is useless."""
 
+    name = "rejected"
+
 
 class BadReply(LLMError):
     """An answer came and cannot be used: malformed, schema, empty, huge, wrong_model, length."""
 
+    name = "bad_reply"
+
 
 class OverBudget(LLMError):
     """Stopped before it was made: the participant's, the study's or the day's budget is spent."""
+
+    name = "over_budget"
 
 
 BY_NAME: dict[str, type[LLMError]] = {

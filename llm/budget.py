@@ -1,0 +1,126 @@
+"""Budgets stop a call before it is made: tokens are held before the request and settled after it.
+
+Every change is one UPDATE; rows are touched in one order (participant, study, day), so that two workers never
+wait for each other in a circle. Holding and settling belong in the transaction that moves the call.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import cast
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from llm import conf
+from llm.errors import OverBudget
+from llm.models import Budget, Call
+from llm.prompts import Usage, estimate_tokens
+
+Scope = Budget.Scope
+
+
+def tokens_at_most(call: Call) -> int:
+    """How many tokens `call` could use: the words of its prompt and the longest allowed answer."""
+    if call.kind == Call.Kind.EMBEDDING:
+        return estimate_tokens(call.prompt["input"])
+    prompt = call.ask()
+    said = [message.content for message in prompt.messages]
+    shapes = [str(call.prompt["schema"] or ""), str(call.prompt["tools"] or "")]
+    return estimate_tokens([*said, *shapes]) + prompt.sampling.max_tokens
+
+
+def hold(call: Call) -> None:
+    """Hold the call's tokens in each of its budgets. Raises OverBudget, holding none, where one is spent."""
+    if call.reserved_tokens:
+        return  # taken over from a worker that died holding them
+    wanted = tokens_at_most(call)
+    with transaction.atomic():
+        for scope, ref in scopes(call):
+            if not _take(scope, ref, wanted):
+                raise OverBudget(scope, f"the budget of this {scope} is spent")
+        Call.objects.filter(pk=call.pk).update(reserved_tokens=wanted)
+    call.reserved_tokens = wanted
+
+
+def settle(call: Call, usage: Usage, cost: int | None) -> None:
+    """Replace what was held by what was used; where the service did not count, all that was held was used."""
+    known = usage.tokens_in is not None and usage.tokens_out is not None
+    used = (usage.tokens_in or 0) + (usage.tokens_out or 0) if known else call.reserved_tokens
+    _give_back(call, used=used, cost=cost or 0, calls=1)
+
+
+def release(call: Call) -> None:
+    """Give back what was held: no request was answered."""
+    _give_back(call, used=0, cost=0, calls=0)
+
+
+def set_limits(scope: str, ref: str, *, tokens: int | None = None, cost: int | None = None) -> None:
+    """Override the configured limits of one participant, study or day; None leaves a limit as it is."""
+    _ensure(scope, ref)
+    changes = {
+        name: value for name, value in (("tokens_limit", tokens), ("cost_limit", cost)) if value is not None
+    }
+    Budget.objects.filter(scope=scope, ref=ref).update(**changes)
+
+
+def study_ref(study: uuid.UUID | None) -> str:
+    return str(study) if study else ""
+
+
+def participant_ref(study: uuid.UUID | None, participant: str) -> str:
+    return f"{study_ref(study)}:{participant}"
+
+
+def scopes(call: Call) -> Iterator[tuple[str, str]]:
+    """The budgets that `call` draws on, in the order in which they are locked."""
+    if call.participant:
+        yield Scope.PARTICIPANT, participant_ref(call.study, call.participant)
+    if call.study:
+        yield Scope.STUDY, study_ref(call.study)
+    yield Scope.DAY, call.created_at.date().isoformat()
+
+
+def _take(scope: str, ref: str, tokens: int) -> bool:
+    room = Q(tokens_limit=0) | Q(tokens_limit__gte=F("tokens_used") + F("tokens_held") + tokens)
+    unspent = Q(cost_limit=0) | Q(cost_limit__gt=F("cost_used"))
+    row = Budget.objects.filter(scope=scope, ref=ref)
+    for _ in range(2):
+        if row.filter(room, unspent).update(tokens_held=F("tokens_held") + tokens):
+            return True
+        if row.exists():
+            return False
+        _ensure(scope, ref)
+    return False
+
+
+def _ensure(scope: str, ref: str) -> None:
+    limits = conf.current()
+    row = Budget(
+        scope=scope,
+        ref=ref,
+        tokens_limit=cast(int, getattr(limits, f"{scope}_tokens")),
+        cost_limit=cast(int, getattr(limits, f"{scope}_cost")),
+    )
+    Budget.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _give_back(call: Call, *, used: int, cost: int, calls: int) -> None:
+    for scope, ref in scopes(call):
+        Budget.objects.filter(scope=scope, ref=ref).update(
+            tokens_held=Greatest(F("tokens_held") - call.reserved_tokens, 0),
+            tokens_used=F("tokens_used") + used,
+            cost_used=F("cost_used") + cost,
+            calls=F("calls") + calls,
+        )
+    Call.objects.filter(pk=call.pk).update(reserved_tokens=0)
+    call.reserved_tokens = 0
+
+
+def spent_today() -> int:
+    """Tokens used today (UTC) by everything together."""
+    row = Budget.objects.filter(scope=Scope.DAY, ref=timezone.now().date().isoformat()).first()
+    return row.tokens_used if row else 0

@@ -1,0 +1,36 @@
+"""Redis: one client for each process (and event loop), and the names of our keys."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from weakref import WeakKeyDictionary
+
+import redis
+import redis.asyncio
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+PATIENCE = 3.0  # seconds for one command; a page or a worker has better ways to wait than inside Redis
+READ_BLOCK_MS = 2000  # must stay under PATIENCE
+
+_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
+
+
+def client() -> redis.Redis:
+    """The process's client; its connections are shared by threads."""
+    return _client(settings.REDIS_URL)
+
+
+@lru_cache(maxsize=4)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=PATIENCE, retry=Retry(NoBackoff(), 1))
+
+
+def async_client() -> redis.asyncio.Redis:
+    """The running event loop's client."""
+    loop = asyncio.get_running_loop()
+    if loop not in _async_clients:
+        _async_clients[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=PATIENCE)
+    return _async_clients[loop]
