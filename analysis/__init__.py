@@ -4,6 +4,7 @@ from analysis.benchmark import reliance_benchmark
 from analysis.calibration import calibration, calibration_table
 from analysis.complementarity import complementarity
 from analysis.detection import detection_from_rates, implied_rates
+from analysis.detection_model import detection_model
 from analysis.estimate import Estimate
 from analysis.means import contrasts, marginal_means
 from analysis.measures import reliance, weight_of_advice
@@ -19,6 +20,7 @@ __all__ = [
     "complementarity",
     "contrasts",
     "detection_from_rates",
+    "detection_model",
     "fit_mixed",
     "implied_rates",
     "marginal_means",

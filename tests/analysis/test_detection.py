@@ -5,8 +5,9 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import norm
 
-from analysis import reliance
+from analysis import fit_mixed, reliance
 from analysis.detection import criterion, d_prime, detection_from_rates, implied_rates
+from analysis.detection_model import detection_model
 from tests.analysis.trials import hand_made, simulated, value
 
 
@@ -88,3 +89,78 @@ def test_numbers_no_study_can_have_produced_are_refused(arguments, message):
     agreement, accuracy, share = arguments
     with pytest.raises(ValueError, match=message):
         implied_rates(agreement, accuracy, share_right=share)
+
+
+class TestProbitModel:
+    RIGHT, WRONG, SPREAD = 0.9, 0.6, 0.7
+    TRUE = (norm.ppf(RIGHT) - norm.ppf(WRONG)) * np.sqrt(1 + SPREAD**2)
+
+    def study(self, seed: int, people: int = 150):
+        trials = simulated(
+            np.random.default_rng(seed), people, right=self.RIGHT, wrong=self.WRONG, spread=self.SPREAD
+        )
+        return trials.assign(arm=np.where(trials.participant % 2, "hedged", "plain"))
+
+    def test_the_value_for_a_typical_person_is_recovered_and_larger_than_the_pooled_one(self):
+        trials = self.study(1, 1500).assign(arm="all")
+        found = detection_model(trials)
+        assert value(found.table, "d_prime") == pytest.approx(
+            self.TRUE, abs=3 * value(found.table, "d_prime", "se")
+        )
+        assert value(found.table, "d_prime") > value(reliance(trials), "d_prime")
+
+    def test_it_equals_the_same_model_written_with_treatment_contrasts(self):
+        trials = self.study(2)
+        trials["agree"] = (trials.final == trials.advice).astype(float)
+        trials["right"] = (trials.advice == trials.truth).astype(float)
+        other = fit_mixed(
+            "agree ~ arm * right + (1 | participant) + (1 | item)", trials, family="binomial", link="probit"
+        )
+        terms = other.fixed.set_index("term")
+        found = detection_model(trials, by="arm")
+        hedged = found.table[found.table["arm"] == "hedged"]
+        change = found.differences.set_index("measure").loc["d_prime"]
+        assert value(hedged, "d_prime") == pytest.approx(terms.loc["right", "estimate"], abs=1e-4)
+        assert value(hedged, "d_prime", "se") == pytest.approx(terms.loc["right", "se"], rel=1e-3)
+        assert change["value"] == pytest.approx(terms.loc["armplain:right", "estimate"], abs=1e-4)
+        assert change["se"] == pytest.approx(terms.loc["armplain:right", "se"], rel=1e-3)
+        assert change["p"] == pytest.approx(terms.loc["armplain:right", "p"], rel=1e-2)
+
+    def test_without_differences_between_people_it_equals_the_pooled_rates(self):
+        trials = simulated(np.random.default_rng(3), 400, spread=0.0)
+        agree, right = trials.final == trials.advice, trials.advice == trials.truth
+        pooled = norm.ppf(agree[right].mean()) - norm.ppf(agree[~right].mean())
+        assert value(detection_model(trials).table, "d_prime") == pytest.approx(pooled, abs=0.03)
+
+    def test_values_of_a_group_have_degrees_of_freedom_from_the_items(self):
+        found = detection_model(self.study(4), by="arm")
+        assert (found.table["df"] == 6).all()
+        assert np.isinf(found.differences["df"]).all()
+
+    @pytest.mark.soak
+    def test_both_kinds_of_interval_cover_between_93_and_97_percent(self):
+        own, between = [], []
+        for seed in range(1000):
+            found = detection_model(self.study(seed, 100), by="arm")
+            difference = found.differences.set_index("measure").loc["d_prime"]
+            between.append(difference["low"] <= 0 <= difference["high"])
+            row = found.table.iloc[0]
+            own.append(row["low"] <= self.TRUE <= row["high"])
+        # items do not differ in these studies, so that t with the items' few degrees of freedom is careful
+        assert 0.93 <= np.mean(between) <= 0.97
+        assert np.mean(own) >= 0.93
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda t: t.drop(columns="advice"), "'advice' is missing"),
+            (lambda t: t.assign(advice=t.truth), "never wrong in group 'hedged'"),
+            (lambda t: t.assign(advice=~t.truth), "never right in group 'hedged'"),
+            (lambda t: t[t["item"].isin([0, 4])], "'item' has 2 items"),
+            (lambda t: t.assign(advice=None), "'advice' or 'final' is empty in every row"),
+            (lambda t: t.drop(columns="arm"), "'arm' is missing"),
+        ],
+    )
+    def test_what_cannot_be_fitted_is_refused(self, change, message):
+        with pytest.raises(ValueError, match=message):
+            detection_model(change(self.study(1, 10)), by="arm")
