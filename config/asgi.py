@@ -1,4 +1,4 @@
-"""The ASGI entry point: `config.asgi:application`. Pages run in a few lasting threads, event streams asynchronously."""
+"""The ASGI entry point, `config.asgi:application`: pages in a few lasting threads, event streams asynchronously."""
 
 import os
 
@@ -11,9 +11,11 @@ from django.core.wsgi import get_wsgi_application
 
 from config.bridge import ThreadedPages
 
-application = ThreadedPages(
-    get_wsgi_application(),
-    get_asgi_application(),
-    threads=settings.WEB_THREADS,
-    max_body=settings.MAX_BODY,
-)
+
+def make_application(threads: int) -> ThreadedPages:
+    return ThreadedPages(
+        get_wsgi_application(), get_asgi_application(), threads=threads, max_body=settings.MAX_BODY
+    )
+
+
+application = make_application(settings.WEB_THREADS)

@@ -19,6 +19,7 @@ def settings(**more: object) -> uvicorn.Config:
     return uvicorn.Config(
         APPLICATION,
         lifespan="off",
+        ws="none",
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=GRACE,
