@@ -1,9 +1,13 @@
-"""Slots change hands: claim, give back, finish, sweep. Each is one guarded statement, safe under any concurrency."""
+"""Slots change hands: claim, give back, finish, sweep. Each is one guarded statement, safe under concurrency.
+
+Locks are taken in the order session, slot, so that a page being accepted, a sweep and a claim never deadlock.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from study.assignment.models import Slot
@@ -12,13 +16,15 @@ from study.registration.models import Study
 from study.session.models import Session
 
 CLAIM = """
-    WITH mine AS (
+    WITH me AS (
+        SELECT id FROM study_session WHERE id = %(session)s AND slot_id IS NULL FOR NO KEY UPDATE
+    ), mine AS (
         UPDATE study_slot SET state = 'held', holder_id = %(session)s
         WHERE id = (
             SELECT slot.id FROM study_slot slot
             WHERE slot.study_id = %(study)s AND slot.stratum = %(stratum)s AND slot.state = 'free'
-              AND EXISTS (SELECT FROM study_study study WHERE study.id = %(study)s AND study.state = 'collecting')
-              AND NOT EXISTS (SELECT FROM study_slot other WHERE other.holder_id = %(session)s)
+              AND EXISTS (SELECT FROM study_study WHERE id = %(study)s AND state = 'collecting')
+              AND EXISTS (SELECT FROM me)
               {room}
             ORDER BY slot.returns DESC, slot.number
             FOR UPDATE OF slot SKIP LOCKED
@@ -30,15 +36,17 @@ CLAIM = """
     )
     SELECT * FROM mine
 """
-ROOM = """
-              AND (SELECT count(*) FROM study_slot taken WHERE taken.study_id = %(study)s AND taken.state <> 'free')
-                  < (SELECT places FROM study_study WHERE id = %(study)s)
-"""
-"""Strata hold a whole sample each, so that any mix of them can fill it; together they take no more than the sample."""
 
-KEEP = f"""
-    UPDATE study_slot SET state = CASE WHEN state = 'done' THEN state ELSE %(state)s END, holder_id = %(session)s
-    WHERE id = %(slot)s AND (holder_id = %(session)s OR state = 'free' AND (stratum = '' OR true {ROOM}))
+# Each stratum has room for the whole sample, so that any mix of them can fill it; together they take no more.
+ROOM = """
+    AND (SELECT count(*) FROM study_slot taken WHERE taken.study_id = %(study)s AND taken.state <> 'free')
+        < (SELECT places FROM study_study WHERE id = %(study)s)
+"""
+
+KEEP = """
+    UPDATE study_slot slot SET holder_id = %(session)s,
+        state = CASE WHEN slot.state = 'done' THEN slot.state ELSE %(state)s END
+    WHERE slot.id = %(slot)s AND (slot.holder_id = %(session)s OR (slot.state = 'free' {room}))
 """
 
 GIVE_BACK = """
@@ -56,7 +64,7 @@ SWEEP = """
         SELECT session.id FROM study_session session JOIN study_slot slot ON slot.holder_id = session.id
         WHERE slot.study_id = %(study)s AND slot.state = 'held'
           AND session.outcome = '' AND session.active_at < %(cutoff)s
-        FOR UPDATE OF session SKIP LOCKED
+        FOR NO KEY UPDATE OF session SKIP LOCKED
     ), back AS (
         UPDATE study_slot SET state = 'free', holder_id = NULL, returns = returns + 1
         FROM idle WHERE holder_id = idle.id AND state = 'held'
@@ -72,18 +80,24 @@ SWEEP = """
 def claim(*, session: Session, stratum: str = "") -> Slot | None:
     """Give the session the next free slot of its stratum, returned ones first, and set `session.slot`.
 
-    A session that holds a slot keeps it. None when no place is free or the study is not collecting. One statement; with
-    strata a lock before it keeps the strata together within the sample.
+    A session that was given a slot before keeps it, also after a time-out: nobody ever changes arms. None when no
+    place is free or the study is not collecting. One statement; with strata a lock before it keeps the strata together
+    within the sample.
     """
     values = {"session": session.pk, "study": session.study_id, "stratum": stratum}
     with transaction.atomic():
         if stratum:
             _wait_for_turn(session)
         found = list(Slot.objects.raw(CLAIM.format(room=ROOM if stratum else ""), values))
-    slot = found[0] if found else Slot.objects.filter(holder_id=session.pk).first()
+    slot = found[0] if found else Slot.objects.filter(pk__in=_slots_of(session)).first()
     if slot is not None:
         session.slot = slot
     return slot
+
+
+def _slots_of(session: Session) -> QuerySet[Session, int | None]:
+    """The slot that this session was given earlier, perhaps in another tab (as a subquery)."""
+    return Session.objects.filter(pk=session.pk).values_list("slot_id", flat=True)
 
 
 def _wait_for_turn(session: Session) -> None:
@@ -95,7 +109,7 @@ def _wait_for_turn(session: Session) -> None:
 
 
 def give_back(*, session: Session, reason: str) -> bool:
-    """The session's slot is free again and refilled first; the return is kept. False if it held none (or is done)."""
+    """The session's slot is free again and refilled first; the return is kept. False if it held none or was done."""
     return _change(GIVE_BACK, session=session.pk, reason=reason, now=timezone.now()) > 0
 
 
@@ -113,22 +127,24 @@ def take_again(*, session: Session) -> bool:
 
 
 def _keep(session: Session, state: Slot.State) -> bool:
-    if session.slot_id is None:
+    if session.slot is None:
         return False
-    values = {"session": session.pk, "study": session.study_id, "slot": session.slot_id, "state": state}
-    return _change(KEEP, **values) > 0
+    values = {"session": session.pk, "study": session.study_id, "slot": session.slot.pk, "state": state}
+    return _change(KEEP.format(room=ROOM if session.slot.stratum else ""), **values) > 0
 
 
 def sweep_idle(study: Study, now: datetime) -> int:
     """Take back the slots of sessions idle for longer than the protocol allows; returns how many. One statement.
 
-    A session whose row is locked is answering at this moment and is left alone. Raises WrongState before registration.
+    A session whose row is locked is answering at this moment and is left alone. Raises WrongState before
+    registration.
     """
     minutes = protocol_of(current(study).pk).session.idle_minutes
     return _change(SWEEP, study=study.pk, cutoff=now - timedelta(minutes=minutes), now=now)
 
 
 def _change(statement: str, **values: Any) -> int:
+    """Run one statement; returns how many rows it wrote."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)

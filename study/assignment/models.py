@@ -5,7 +5,9 @@ from django.db.models import Q
 
 
 class Slot(models.Model):
-    """One place in the seeded schedule: stratum, arm, item order, hedged items. Claimed by at most one session at a time."""
+    """One place in the seeded schedule: stratum, arm, item order, hedged items. Claimed by at most one
+    session at a time.
+    """
 
     class State(models.TextChoices):
         FREE = "free"

@@ -1,8 +1,9 @@
 """The assignment schedule, derived from a registered protocol and its committed seed. Standard library only.
 
-A place fixes the arm, the order of the items and which items carry the arm's phrasing. Every draw comes from its own
-labelled stream of HMAC-SHA256 blocks, so no draw depends on how many were made before it: a longer schedule begins
-with the shorter one. docs/reference/schedule.md describes the derivation for re-implementation elsewhere.
+A place fixes the arm, the order of the items and which items carry the arm's phrasing. Every draw comes from
+its own labelled stream of HMAC-SHA256 blocks, so no draw depends on how many were made before it: a longer
+schedule begins with the shorter one. docs/reference/schedule.md describes the derivation for
+re-implementation elsewhere.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ class Place:
 
 
 class Stream:
-    """Uniform integers from HMAC-SHA256(seed, label ‖ 0x00 ‖ counter), four 64-bit big-endian words a block."""
+    """Uniform integers from HMAC-SHA256(seed, label ‖ 0x00 ‖ counter), four 64-bit big-endian words a
+    block.
+    """
 
     def __init__(self, seed: bytes, *label: object) -> None:
         self._words = _words(seed, "\n".join(str(part) for part in label).encode() + b"\x00")
 
     def below(self, n: int) -> int:
-        """A uniform integer in [0, n). Words that would favour small values are rejected. Needs 1 <= n <= 2**64."""
+        """A uniform integer in [0, n). Words that would favour small values are rejected. Needs 1 <= n <=
+        2**64.
+        """
         limit = WORDS - WORDS % n
         return next(word for word in self._words if word < limit) % n
 
@@ -64,8 +69,8 @@ def _words(seed: bytes, label: bytes) -> Iterator[int]:
 def derive(protocol: Mapping[str, Any], seed: str) -> list[Place]:
     """The whole schedule of a canonical protocol (parsed JSON) under a seed of 64 hexadecimal digits.
 
-    Strata come in the order of `strata`; each holds `sample.target` places, so that any mix of strata can fill the
-    sample. Raises ScheduleError.
+    Strata come in the order of `strata`; each holds `sample.target` places, so that any mix of strata can
+    fill the sample. Raises ScheduleError.
     """
     key = seed_bytes(seed)
     target = protocol["sample"]["target"]
@@ -82,8 +87,8 @@ def seed_bytes(seed: str) -> bytes:
 def strata(protocol: Mapping[str, Any]) -> list[str]:
     """All strata: option ids of the stratifying questions joined by '|', the last question varying fastest.
 
-    Without stratifying questions there is one stratum, ''. Raises ScheduleError for a column that is no required
-    choice question asked in every arm, in a stage up to the one after which slots are claimed.
+    Without stratifying questions there is one stratum, ''. Raises ScheduleError for a column that is no
+    required choice question asked in every arm, in a stage up to the one after which slots are claimed.
     """
     columns = protocol["randomisation"]["strata"]
     if not columns:
@@ -116,7 +121,9 @@ def _options(asked: Mapping[str, Mapping[str, Any]], column: str) -> list[str]:
 
 
 def stratum_of(protocol: Mapping[str, Any], answers: Mapping[str, str]) -> str:
-    """The stratum of a participant who gave these answers (column to option id). Raises KeyError, ScheduleError."""
+    """The stratum of a participant who gave these answers (column to option id). Raises KeyError,
+    ScheduleError.
+    """
     stratum = "|".join(answers[column] for column in protocol["randomisation"]["strata"])
     if stratum not in strata(protocol):
         raise ScheduleError(f"No stratum {stratum!r} in the schedule.")
@@ -144,7 +151,9 @@ def _arms(protocol: Mapping[str, Any], key: bytes, stratum: str) -> Iterator[tup
 
 
 def items_of(protocol: Mapping[str, Any], arm: str) -> list[Mapping[str, Any]]:
-    """The items people of an arm meet, in the protocol's order: those of its trials stages, or all without such stages."""
+    """The items people of an arm meet, in the protocol's order: those of its trials stages, or all without
+    such stages.
+    """
     trials = [stage for stage in protocol["flow"] if stage["kind"] == "trials"]
     if not trials:
         return list(protocol["items"])
@@ -162,9 +171,10 @@ def rotation(
 ) -> Iterator[tuple[str, ...]]:
     """The hedged items of an arm's first, second, … place, in the protocol's order of items, without end.
 
-    The items stand on a wheel that spreads the cells of `balance` evenly; each place takes the next `count` of them.
-    A cycle is the smallest number of places after which the wheel is back at its start: within it every item carries
-    the phrasing equally often, and at any moment two items differ by at most one. Each cycle draws a new wheel.
+    The items stand on a wheel that spreads the cells of `balance` evenly; each place takes the next `count`
+    of them. A cycle is the smallest number of places after which the wheel is back at its start: within it
+    every item carries the phrasing equally often, and at any moment two items differ by at most one. Each
+    cycle draws a new wheel.
     """
     able = [item for item in items_of(protocol, arm["id"]) if _hedges(protocol, arm) and _definite(item)]
     count = len(able) if arm["hedged"]["count"] == "all" else arm["hedged"]["count"]
@@ -181,7 +191,9 @@ def rotation(
 
 
 def _hedges(protocol: Mapping[str, Any], arm: Mapping[str, Any]) -> bool:
-    """Does this arm put a phrase before the AI's answers? Arms without advice and arms with the plain answer do not."""
+    """Does this arm put a phrase before the AI's answers? Arms without advice and arms with the plain answer
+    do not.
+    """
     plain = {phrasing["id"] for phrasing in protocol["phrasings"] if phrasing["direction"] == "plain"} | {
         "plain"
     }
@@ -194,7 +206,9 @@ def _definite(item: Mapping[str, Any]) -> bool:
 
 
 def _starts(items: int, count: int) -> list[int]:
-    """Where each place of one cycle starts on the wheel: 0, count, 2·count … until the start comes round again."""
+    """Where each place of one cycle starts on the wheel: 0, count, 2·count … until the start comes round
+    again.
+    """
     starts = [0]
     while (following := (starts[-1] + count) % items) != 0:
         starts.append(following)
@@ -220,7 +234,9 @@ def _label(item: Mapping[str, Any], column: str) -> str:
 
 
 def _ai_correct(item: Mapping[str, Any]) -> bool | None:
-    """Whether the AI's answer is right; a probability is when it lies on the truth's side of 50 (None on 50)."""
+    """Whether the AI's answer is right; a probability is when it lies on the truth's side of 50 (None on
+    50).
+    """
     said, truth = item["advice"]["answer"], item["truth"]
     if item["kind"] != "probability":
         return bool(said == truth)
@@ -228,10 +244,12 @@ def _ai_correct(item: Mapping[str, Any]) -> bool | None:
 
 
 def _wheel(cells: Sequence[Sequence[str]], stream: Stream) -> list[str]:
-    """All items, every cell spread evenly: before place p a cell of c items out of n has had floor or ceil of p·c/n.
+    """All items, every cell spread evenly: before place p a cell of c items out of n has had floor or ceil of
+    p·c/n.
 
-    The cells' order and the items within each are drawn; then each place goes to the cell whose next item is due
-    first (earliest deadline) among the cells that are not ahead. This is what keeps every prefix within one of its share.
+    The cells' order and the items within each are drawn; then each place goes to the cell whose next item is
+    due first (earliest deadline) among the cells that are not ahead. This is what keeps every prefix within
+    one of its share.
     """
     queues = stream.shuffled([stream.shuffled(cell) for cell in cells])
     n = sum(len(queue) for queue in queues)

@@ -1,4 +1,6 @@
-"""What people do to a study: load, register, open, pause, resume, close, archive, amend. Each writes its audit entry."""
+"""What people do to a study, each with its audit entry: load, register, amend, open, pause, resume, close,
+archive.
+"""
 
 import json
 import secrets
@@ -12,8 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from study.assignment.slots import insert
-from study.protocol import Finding, Protocol, canonical, difference, from_canonical, lint, read, sha256
+from study.protocol import Finding, Protocol, canonical, from_canonical, lint, read, sha256
 from study.protocol import document as plain
+from study.protocol.difference import Change, difference
 from study.registration.audit import audit
 from study.registration.errors import Refused, WrongState
 from study.registration.frozen import current, protocol_of
@@ -32,10 +35,11 @@ def load(
     owner: Person = None,
     slug: str | None = None,
 ) -> Study:
-    """A draft study from a protocol, a YAML text (str) or a file (Path). An existing draft of that slug takes the new document.
+    """A draft study from a protocol, a YAML text (str) or a file (Path).
 
-    Without a slug the protocol's id is used, with the mode unless real, and a number where that is taken.
-    Raises ProtocolError (every problem of the document at once) and Refused (the slug belongs to a registered study).
+    An existing draft of that slug takes the new document. Without a slug the protocol's id is used, with the
+    mode unless real, and a number where that is taken. Raises ProtocolError (every problem of the document at
+    once) and Refused (the slug belongs to a registered study).
     """
     protocol = document if isinstance(document, Protocol) else read(document)
     slug = slug or _free_slug(protocol, mode)
@@ -79,11 +83,12 @@ def register(
     approved_by: Person = None,
     power: Mapping[str, Any] | None = None,
 ) -> Registration:
-    """Freeze the draft, commit to a seed and draw the schedule. From here on the document can only be amended.
+    """Freeze the draft, commit to a seed and draw the schedule. From here on the document can only be
+    amended.
 
-    `seed`: 64 hexadecimal digits, else drawn by the operating system. `power`: the simulation's result, kept with the
-    registration. Raises WrongState unless the study is a draft, Refused with the linter's errors, a bad seed, or a
-    missing second person.
+    `seed`: 64 hexadecimal digits, else drawn by the operating system. `power`: the simulation's result, kept
+    with the registration. Raises WrongState unless the study is a draft, Refused with the linter's errors, a
+    bad seed, or a missing second person.
     """
     study.refresh_from_db(from_queryset=Study.objects.select_for_update(no_key=True))
     protocol = from_canonical(study.draft)
@@ -98,7 +103,9 @@ def register(
 
 
 def without_errors(protocol: Protocol, *, powered: bool) -> list[Finding]:
-    """The linter's warnings and notes on a document about to be frozen. Raises Refused if there is any error."""
+    """The linter's warnings and notes on a document about to be frozen. Raises Refused if there is any
+    error.
+    """
     findings = lint(protocol)
     if errors := [f for f in findings if f.level == "error"]:
         raise Refused(*(f"{f.where}: {f.message}" for f in errors))
@@ -150,9 +157,10 @@ def amend(
 ) -> Registration:
     """A new version of the registered document, with its reason and the computed difference.
 
-    Sessions that have begun stay under their version. A larger sample adds places from the same seed. Raises Refused
-    for a change of what the schedule rests on (arms, items, randomisation: register a new study), for a smaller
-    sample, no reason, no change, the linter's errors or a missing second person; WrongState for a draft or a closed study.
+    Sessions that have begun stay under their version. A larger sample adds places from the same seed. Raises
+    Refused for a change of what the schedule rests on (arms, items, randomisation: register a new study), for
+    a smaller sample, no reason, no change, the linter's errors or a missing second person; WrongState for a
+    draft or a closed study.
     """
     study.refresh_from_db(from_queryset=Study.objects.select_for_update(no_key=True))
     if study.state not in (State.REGISTERED, State.COLLECTING, State.PAUSED):
@@ -199,7 +207,9 @@ def resume(*, study: Study, by: Person) -> None:
 
 
 def close(*, study: Study, by: Person, reason: str = "") -> None:
-    """End collection for good; the seed may be revealed. Raises WrongState unless the study is collecting or paused."""
+    """End collection for good; the seed may be revealed. Raises WrongState unless the study is collecting or
+    paused.
+    """
     _move(
         study,
         by,

@@ -1,7 +1,7 @@
 """The log of what people did to a study: numbered without gaps and chained by hash.
 
-link = sha256(RFC 8785 canonical JSON of {study, number, at, actor, action, data, previous}); `at` is ISO 8601 in UTC with
-microseconds, the first entry's `previous` is 64 zeros.
+link = sha256(RFC 8785 canonical JSON of {study, number, at, actor, action, data, previous}); `at` is ISO 8601 in UTC
+with microseconds, the first entry's `previous` is 64 zeros.
 """
 
 import hashlib

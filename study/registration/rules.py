@@ -36,9 +36,11 @@ def check_amendment(old: Protocol, new: Protocol, reason: str) -> None:
         problems.append("An amendment needs its reason.")
     if new == old:
         problems.append("Nothing was changed.")
-    for part in SCHEDULED:
-        if getattr(new, part) != getattr(old, part):
-            problems.append(f"'{part}' cannot change after registration: register a new study.")
+    problems += [
+        f"'{part}' cannot change after registration: register a new study."
+        for part in SCHEDULED
+        if getattr(new, part) != getattr(old, part)
+    ]
     if _met(new) != _met(old):
         problems.append("Which items people meet cannot change after registration: register a new study.")
     if new.sample.target < old.sample.target:
