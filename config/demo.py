@@ -47,7 +47,7 @@ class Demo:
             base = f"http://{self.host}:{port}"
             self.bring_up(listener)
         study = self.register_study()
-        call_command("rehearse", study.slug, participants=self.participants, base_url=base)
+        call_command("rehearse", study.slug, participants=self.participants, url=base)
         actions.close(study=study, by=demo_user(), reason="the demonstration's cohort is complete")
         self.say("The study is closed. Running the registered analysis.")
         call_command("analyse", study.slug)

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 LAST_RESORT = """<!DOCTYPE html><html lang="en"><title>Something went wrong</title>
-<h1>Something went wrong on our side</h1><p>Whatever was accepted before is safe. Load the page again in a moment.</p>"""
+<h1>Something went wrong on our side</h1>
+<p>Whatever was accepted before is safe. Load the page again in a moment.</p>"""
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

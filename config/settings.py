@@ -128,6 +128,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "participant"  # somebody is waiting; `batch` is for what nobody watches
+CELERY_TASK_ROUTES = {"study.*": {"queue": "batch"}, "elicitation.*": {"queue": "batch"}}
 CELERY_TASK_SOFT_TIME_LIMIT = 600
 CELERY_TASK_TIME_LIMIT = 660
 CELERY_TIMEZONE = "UTC"

@@ -8,6 +8,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("calls/", include("llm.urls")),
     path("s/", include("study.session.urls")),
+    path("reports/", include("study.analyses.urls")),
     path("panel/admin/", admin.site.urls),
     path("panel/", include("study.panel.urls")),
 ]

@@ -46,7 +46,8 @@ def server(transactional_db: None, settings: Any) -> Iterator[str]:
     thread.start()
     deadline = time.monotonic() + 20
     while not web.started:
-        assert thread.is_alive() and time.monotonic() < deadline, "the test's web server did not start"
+        assert thread.is_alive(), "the test's web server ended"
+        assert time.monotonic() < deadline, "the test's web server did not start"
         time.sleep(0.01)
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     web.should_exit = True

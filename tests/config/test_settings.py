@@ -72,7 +72,8 @@ def test_the_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path, monke
 
 
 def test_processes_that_ask_for_the_secret_at_once_get_the_same_one(tmp_path):
-    code = f"from pathlib import Path; from config.embedded.layout import kept_secret; print(kept_secret(Path({str(tmp_path / 's')!r})))"
+    asked = "from pathlib import Path; from config.embedded.layout import kept_secret"
+    code = f"{asked}; print(kept_secret(Path({str(tmp_path / 's')!r})))"
     started = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
