@@ -192,8 +192,8 @@ def _unseen(person: Ints, value: Ints, people: int, level: float) -> Estimate:
     who, what, times = _cells(person, value)
     after = frequency[what] - times
     change = (after == 1).astype(float) - (frequency[what] == 1)
-    left = once + np.bincount(who, weights=change, minlength=people)
-    left = left / (cards - np.bincount(person, minlength=people))
+    singles = once + np.bincount(who, weights=change, minlength=people)
+    left = singles / (cards - np.bincount(person, minlength=people))
     se = float(np.sqrt((people - 1) / people * np.sum((left - left.mean()) ** 2)))
     if share in (0.0, 1.0):
         return _one_sided(share, cards, people, level)

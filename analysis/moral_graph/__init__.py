@@ -6,13 +6,14 @@ votes beside PageRank), `bridging` (agreement between groups), `influence` (coor
 """
 
 from analysis.moral_graph.graph import MoralGraph, build, wilson
-from analysis.moral_graph.rules import CORRECTED, LEGACY, Rule
+from analysis.moral_graph.rules import CORRECTED, LEGACY, RULES, Rule
 from analysis.moral_graph.votes import COLUMNS, VERDICTS, VoteError, check, encode, read_csv, select
 
 __all__ = [
     "COLUMNS",
     "CORRECTED",
     "LEGACY",
+    "RULES",
     "VERDICTS",
     "MoralGraph",
     "Rule",

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 NODES = 21  # quadrature points; exact enough up to some forty votes a participant
 SMALLEST_SD = 1e-3  # a participant effect below this is none
 LARGEST_SD = 20.0
+LEAST_INFORMATION = 0.01  # on the log sd; with less its standard error would be a factor of e^10
 EXTRA = 3  # acquiescence, tie, log sd
 
 
@@ -52,6 +53,7 @@ class Likelihood:
         )
         self.said = np.stack([ballots.verdict == answer for answer in range(3)]).astype(float)
         self.precision = 1 / prior_sd**2
+        self.repeated = votes > self.people  # one vote each tells nothing of differences between people
         points, weights = np.polynomial.hermite_e.hermegauss(NODES)
         self.points = points
         self.log_weights = np.log(weights / weights.sum())
@@ -73,7 +75,8 @@ class Likelihood:
             value, gradient = self.loss(at)
             return value, gradient[free]
 
-        bounds = [(None, None)] * (len(start[free]) - 1) + [(np.log(SMALLEST_SD), np.log(LARGEST_SD))]
+        largest = LARGEST_SD if self.repeated else SMALLEST_SD
+        bounds = [(None, None)] * (len(start[free]) - 1) + [(np.log(SMALLEST_SD), np.log(largest))]
         options = {"maxiter": 2000, "maxfun": 5000, "ftol": 1e-13, "gtol": 1e-7, "maxcor": 30}
         found = minimize(objective, start[free], jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         if not (np.all(np.isfinite(found.x)) and found.nit < options["maxiter"]):
@@ -143,10 +146,23 @@ class Likelihood:
             total = total + self._scores(left, pulls).T @ csr_array(weighted)
         return np.asarray(total.toarray())
 
+    def determined(self, at: Floats) -> tuple[Floats, int]:
+        """Information on the parameters that the votes determine, and how many these are: all, or all but
+        the log sd, when it is at its limit or hardly known."""
+        information = self.information(at)
+        kept = len(at) - 1
+        own = information[:kept, :kept]
+        left = information[kept, kept] - information[kept, :kept] @ cho_solve(
+            cho_factor(own), information[:kept, kept]
+        )
+        if no_spread(at) or left < LEAST_INFORMATION:
+            return own, kept
+        return information, len(at)
+
     def sandwich(self, at: Floats) -> Floats:
-        """Cluster-robust (CR1) covariance of the parameters; of a sd at its limit there is none (nan)."""
-        kept = len(at) - int(no_spread(at))
-        bread = cho_factor(self.information(at)[:kept, :kept])
+        """Cluster-robust (CR1) covariance of the parameters; of a sd that is not determined it is nan."""
+        information, kept = self.determined(at)
+        bread = cho_factor(information)
         scores = self.scores(at)[:, :kept]
         meat = (scores.T @ scores).toarray() * self.people / (self.people - 1)
         covariance = np.full((len(at), len(at)), np.nan)

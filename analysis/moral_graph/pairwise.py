@@ -168,7 +168,7 @@ def _others(
     at: Floats, covariance: Floats, half: float, ballots: Ballots
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Acquiescence and tie; the participants' sd with an interval made on the log scale."""
-    errors = np.sqrt(np.diag(covariance)[-3:])
+    errors = np.sqrt(np.diag(covariance)[-3:])  # nan for a spread that is not determined
     low, high = at[-3:] - half * errors, at[-3:] + half * errors
     n, people = ballots.votes, len(ballots.participants)
     acquiescence, tie = (
@@ -178,6 +178,9 @@ def _others(
         note = "participants do not differ beyond chance: the estimate is at its limit, 0"
         return acquiescence, tie, Estimate(0.0, np.nan, np.nan, np.nan, n, people, note=note)
     sd = float(np.exp(at[-1]))
+    if np.isnan(errors[2]):
+        note = "the votes hardly tell how much participants differ: no interval"
+        return acquiescence, tie, Estimate(sd, np.nan, np.nan, np.nan, n, people, note=note)
     ends = float(np.exp(low[2])), float(np.exp(high[2]))
     return acquiescence, tie, Estimate(sd, sd * float(errors[2]), *ends, n, people)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
-from analysis.moral_graph.likelihood import Likelihood, no_spread, strength_design
+from analysis.moral_graph.likelihood import Likelihood, strength_design
 from analysis.moral_graph.pairwise import PRIOR_SD, PairwiseFit
 from analysis.moral_graph.votes import Ballots
 
@@ -85,11 +85,11 @@ def _flipped(
     model: Likelihood, at: Floats, own: csr_array, draws: int, rng: np.random.Generator
 ) -> tuple[float, Floats]:
     """The statistic, and its values when participants' contributions are flipped at random, (draws,)."""
-    kept = len(at) - int(no_spread(at))
+    information, kept = model.determined(at)
     base = model.scores(at)[:, :kept]
     extra = model.scores(at, own)[:, : own.shape[1]]
     block = model.information(at, own)[:, :kept]
-    known = cho_factor(model.information(at)[:kept, :kept])
+    known = cho_factor(information)
     passed = cho_solve(known, block.T).T  # how much of each pair's score the parameters account for
     people = model.people
     flips = np.concatenate([np.ones((1, people)), rng.choice([-1.0, 1.0], size=(draws, people))])

@@ -104,6 +104,7 @@ def _table(reader: Any) -> tuple[list[str], list[list[str]], list[int]]:
         header = [name.strip() for name in next(reader, [])]
         if not any(header):
             raise VoteError([f"the file is empty: a header is needed with {', '.join(COLUMNS)}"])
+        _columns(header)
         for row in reader:
             if not row:
                 continue
@@ -132,7 +133,11 @@ def check(
     """
     if duplicates not in ("refuse", "first", "last"):
         raise ValueError(f"duplicates is {duplicates!r}: refuse, first or last")
-    _columns(votes)
+    if not isinstance(votes, pd.DataFrame):
+        raise TypeError(f"votes are a pandas DataFrame, not {type(votes).__name__}")
+    _columns([str(name) for name in votes.columns])
+    if votes.empty:
+        raise VoteError(["there are no votes"])
     names = list(rows) if rows is not None else [f"row {label}" for label in votes.index]
     frame = votes.reset_index(drop=True)
     spelled, problems = _verdicts(frame["verdict"], names)
@@ -153,16 +158,11 @@ def check(
     return frame.assign(verdict=spelled)[~repeated].reset_index(drop=True)
 
 
-def _columns(votes: pd.DataFrame) -> None:
-    if not isinstance(votes, pd.DataFrame):
-        raise TypeError(f"votes are a pandas DataFrame, not {type(votes).__name__}")
-    present = [str(name) for name in votes.columns]
+def _columns(present: Sequence[str]) -> None:
     problems = [f"column '{name}' is missing" for name in COLUMNS if name not in present]
     problems += [f"column '{name}' occurs more than once" for name in COLUMNS if present.count(name) > 1]
     if problems:
-        raise VoteError([*problems, f"the columns are: {', '.join(present) or '(none)'}"])
-    if votes.empty:
-        raise VoteError(["there are no votes"])
+        raise VoteError([*problems, f"the columns are: {_shown(', '.join(present))}"])
 
 
 def _verdicts(column: pd.Series, names: Sequence[str]) -> tuple[pd.Series, list[str]]:
