@@ -9,6 +9,7 @@ from analysis.estimate import Estimate
 from analysis.means import contrasts, marginal_means
 from analysis.measures import reliance, weight_of_advice
 from analysis.mixed import MixedResult, ModelError, fit_mixed
+from analysis.presto import presto
 from analysis.scales import reliability, scale_scores
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "fit_mixed",
     "implied_rates",
     "marginal_means",
+    "presto",
     "reliability",
     "reliance",
     "reliance_benchmark",
