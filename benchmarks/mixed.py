@@ -54,7 +54,9 @@ def _agree(table: pd.DataFrame) -> None:
 CASES: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], object], float, str]] = {
     "VerbAgg, binomial": (
         lambda: reference("VerbAgg"),
-        lambda t: fit_mixed("y ~ Anger + Gender + btype + situ + mode + (1 | id) + (1 | item)", t, "binomial"),
+        lambda t: fit_mixed(
+            "y ~ Anger + Gender + btype + situ + mode + (1 | id) + (1 | item)", t, "binomial"
+        ),
         0.25,
         "lme4 11 s",
     ),
@@ -62,7 +64,9 @@ CASES: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], obje
     "rel10k, binomial": (lambda: reference("rel10k"), _agree, 2.0, "lme4 92 s"),
     "rel404 trust, ordinal": (
         lambda: reference("rel404"),
-        lambda t: fit_mixed("trust7 ~ condition * ai_correct + (1 | participant) + (1 | question)", t, "ordinal"),
+        lambda t: fit_mixed(
+            "trust7 ~ condition * ai_correct + (1 | participant) + (1 | question)", t, "ordinal"
+        ),
         0.3,
         "clmm 22 s",
     ),
@@ -99,7 +103,11 @@ def measure_refits(count: int = 50) -> None:
     for y in outcomes:
         result.refit(y)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    each = {"wall": (time.perf_counter() - wall) / count, "cpu": (time.process_time() - cpu) / count, "memory": memory}
+    each = {
+        "wall": (time.perf_counter() - wall) / count,
+        "cpu": (time.process_time() - cpu) / count,
+        "memory": memory,
+    }
     print(json.dumps(each))
 
 

@@ -59,7 +59,7 @@ def _inverse(L: Floats) -> Floats:
     low, _ = lapack.dpotri(L, lower=1)
     low = np.tril(low)
     full = low + low.T
-    full[np.diag_indices_from(full)] *= 0.5
+    full.flat[:: len(full) + 1] *= 0.5
     return np.asarray(full)
 
 
@@ -81,7 +81,8 @@ class Blocks:
         self.size = self.q1 + self.m
         self.scalar = all(f.width == 1 for f in factors)
         self._slots = [
-            (f, s) for f, s in zip([self.first, *self.rest], [0, *(self.q1 + s for s in self.starts)], strict=False)
+            (f, s)
+            for f, s in zip([self.first, *self.rest], [0, *(self.q1 + s for s in self.starts)], strict=False)
         ]
         self.Z = self._design()
         self.Zt = self.Z.T.tocsr()
@@ -231,9 +232,9 @@ class Factored:
         self._cross()
         B = lam.right(lam.apply_rest(tables.B, transpose=True))
         S = B - self._gram()
-        S[np.diag_indices_from(S)] += 1.0
+        S.flat[:: blocks.m + 1] += 1.0
         self.L = _cholesky(S)
-        self.logdet += 2.0 * float(np.log(np.diag(self.L)).sum())
+        self.logdet += 2.0 * float(np.log(self.L.diagonal()).sum())
 
     def _eliminate(self, D: Floats) -> float:
         """D⁻¹ of the first factor's blocks; returns log|D|."""

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.mixed.blocks import NotPositive
-from analysis.mixed.design import build_design
+from analysis.mixed.design import Design, build_design
 from analysis.mixed.errors import ModelError
-from analysis.mixed.families import choose_link, make_family
+from analysis.mixed.families import Family, choose_link, make_family
 from analysis.mixed.gaussian import LinearEngine
-from analysis.mixed.laplace import LaplaceEngine, LaplaceFit
+from analysis.mixed.laplace import LaplaceEngine, LaplaceFit, inverse_information
 from analysis.mixed.parameters import Layout, make_layout
 from analysis.mixed.plain import fit_plain
 from analysis.mixed.result import (
@@ -21,7 +21,7 @@ from analysis.mixed.result import (
     plain_linear_result,
     plain_result,
 )
-from analysis.mixed.separation import separated_terms
+from analysis.mixed.separation import separated_terms, suspicious
 from analysis.mixed.variables import Floats
 
 
@@ -83,7 +83,14 @@ def _fit_without_random(model: Model) -> MixedResult:
         return plain_linear_result(model)
     family = make_family(model.family, model.link, design.response)
     phi, information, parts = fit_plain(design.X, family)
-    return plain_result(model, phi, information, parts, separated_terms(design.X, family, design.terms))
+    separated = _separated(design, family, phi, inverse_information(information)[0])
+    return plain_result(model, phi, information, parts, separated)
+
+
+def _separated(design: Design, family: Family, phi: Floats, covariance: Floats) -> tuple[str, ...]:
+    if not suspicious(design.X, phi, covariance):
+        return ()
+    return separated_terms(design.X, family, design.terms)
 
 
 def _fit_linear(model: Model, previous: MixedResult | None) -> MixedResult:
@@ -115,11 +122,13 @@ def _fit_laplace(model: Model, previous: MixedResult | None) -> MixedResult:
     else:
         engine = LaplaceEngine(design.X, family, make_layout(design.groupings))
         fit = engine.fit()
-    return laplace_result(model, engine, fit, separated_terms(design.X, family, design.terms))
+    k = engine.nt + engine.p
+    separated = _separated(design, family, fit.phi[:k], fit.covariance()[0][:k, :k])
+    return laplace_result(model, engine, fit, separated)
 
 
 def _refit(engine: LaplaceEngine, fit: LaplaceFit) -> LaplaceFit:
     k = engine.nt + engine.p
     start = np.concatenate([fit.phi[:k], _inside(fit.phi[k:], engine.layout)])
     engine.u = fit.mode.u.copy()
-    return engine.fit(start, root=fit.whitening())
+    return engine.fit(start, root=fit.whitening(), hessian="forward")

@@ -139,7 +139,7 @@ class LinearEngine:
 
     def fit(self, start: Floats | None = None) -> tuple[LinearState, bool]:
         """The optimum and whether the gradient vanished there; variances near zero are tried at zero."""
-        theta = self.layout.start(1.0) if start is None else start
+        theta = self._moments() if start is None else start
         root = np.diag(self.layout.step_scale())
         found = minimise(self.function, theta, root, tolerance=1e-6)
         settled, active = self.layout.settle(found.x, EDGE)
@@ -151,6 +151,25 @@ class LinearEngine:
         state = self.at(self.layout.tidy(best))
         scaled = np.abs(state.gradient * self.layout.step_scale()).max(initial=0.0)
         return state, bool(scaled < 1e-3)
+
+    def _moments(self) -> Floats:
+        """A start: each intercept's variance from the spread of its level means, the other factors ignored."""
+        total = self.yy / self.n
+        theta, counts = self.layout.start(1.0), self.ZZ.diagonal()
+        if total <= 0:
+            return theta
+        guesses = []
+        for k, grouping in enumerate(self.layout.groupings):
+            if grouping.width == 1:
+                sums, sizes = self._levels(self.Zy, k).ravel(), self._levels(counts, k).ravel()
+                between = float((sums**2 / np.maximum(sizes, 1e-12)).sum())
+                within = (self.yy - between) / max(self.n - grouping.size, 1)
+                guesses.append((k, max(between - grouping.size * within, 0.0) / self.n))
+        left = max(total - sum(g for _, g in guesses), 0.1 * total)
+        for k, guess in guesses:
+            place = next(i for i, (factor, _, _) in enumerate(self.layout.entries()) if factor == k)
+            theta[place] = np.clip(np.sqrt(guess / left), 0.1, 5.0)
+        return theta
 
     def _held(self, theta: Floats, active: Mask, root: Floats) -> tuple[float, Floats]:
         """The optimum over the active entries of θ, the others at rest."""

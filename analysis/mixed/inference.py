@@ -24,11 +24,7 @@ def satterthwaite(engine: LinearEngine, state: LinearState) -> DegreesOfFreedom:
 
     A comes from the Hessian of the deviance in (θ, σ), by differencing its exact gradient: second
     differences of the deviance itself are lost to rounding at 80,000 rows."""
-    x0 = np.append(state.theta, state.sigma)
-    h = 1e-4 * np.maximum(np.abs(x0), 0.1)
-    steps = np.diag(h)
-    H = np.array([(_slope(engine, x0 + e) - _slope(engine, x0 - e)) / (2 * d) for e, d in zip(steps, h, strict=False)])
-    A = 2.0 * _positive_inverse(0.5 * (H + H.T))
+    A = 2.0 * _positive_inverse(_joint_hessian(engine, state))
     V = state.sigma**2 * state.unit_cov
     jacobian = [state.sigma**2 * d for d in _unit_slopes(engine, state)]
     jacobian.append(2.0 * state.sigma * state.unit_cov)
@@ -42,11 +38,24 @@ def satterthwaite(engine: LinearEngine, state: LinearState) -> DegreesOfFreedom:
     return degrees
 
 
-def _slope(engine: LinearEngine, x: Floats) -> Floats:
-    """Gradient of the deviance in (θ, σ), σ not profiled out."""
-    state, sigma = engine.at(x[:-1]), x[-1]
-    theta = state.gradient + 2.0 * state.squares * (engine.nu / state.rss - 1.0 / sigma**2)
-    return np.append(theta, 2.0 * engine.nu / sigma - 2.0 * state.rss / sigma**3)
+def _joint_hessian(engine: LinearEngine, state: LinearState) -> Floats:
+    """Hessian of the deviance in (θ, σ), σ not profiled out; its σ row is known in closed form."""
+    k, sigma = len(state.theta), state.sigma
+    H = np.empty((k + 1, k + 1))
+    h = 1e-4 * np.maximum(np.abs(state.theta), 0.1)
+    for j, step in enumerate(np.diag(h)):
+        up, down = (_slope(engine, state.theta + sign * step, sigma) for sign in (1.0, -1.0))
+        H[:k, j] = (up - down) / (2 * h[j])
+    H[:k, :k] = 0.5 * (H[:k, :k] + H[:k, :k].T)
+    H[k, :k] = H[:k, k] = 4.0 * state.squares / sigma**3
+    H[k, k] = 6.0 * state.rss / sigma**4 - 2.0 * engine.nu / sigma**2
+    return H
+
+
+def _slope(engine: LinearEngine, theta: Floats, sigma: float) -> Floats:
+    """Gradient of the deviance in θ at a fixed σ."""
+    state = engine.at(theta)
+    return state.gradient + 2.0 * state.squares * (engine.nu / state.rss - 1.0 / sigma**2)
 
 
 def _positive_inverse(H: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Quasi-Newton minimisation in whitened coordinates, and Hessians by differencing exact gradients."""
+"""Quasi-Newton minimisation in whitened coordinates."""
 
 from __future__ import annotations
 
@@ -96,16 +96,3 @@ def _interpolate(low: float, high: float, slope: float, f: float, fn: float, t: 
         guess = -slope * t * t / (2.0 * (fn - f - slope * t))
         return float(min(max(guess, 0.1 * high), 0.5 * high))
     return 0.5 * (low + high) if low > 0 else 0.1 * high
-
-
-def central_hessian(gradient: Callable[[Floats], Floats], x: Floats, root: Floats, *, h: float) -> Floats:
-    """Hessian at x by central differences of an exact gradient, in coordinates z with x + root·z.
-
-    There the Hessian is near the identity, so that no direction is lost beside a much stiffer one."""
-    k = root.shape[1]
-    H = np.empty((k, k))
-    for j in range(k):
-        step = h * root[:, j]
-        H[:, j] = root.T @ (gradient(x + step) - gradient(x - step)) / (2 * h)
-    inverse = np.linalg.inv(root)
-    return np.asarray(inverse.T @ (0.5 * (H + H.T)) @ inverse)

@@ -42,7 +42,9 @@ class Layout:
 
     def pack(self, lambdas: Sequence[Floats]) -> Floats:
         """θ from Λ (or from matrices of derivatives): the free entries in order."""
-        return np.array([lam[a, b] for lam, places in zip(lambdas, self.places, strict=False) for a, b in places])
+        return np.array(
+            [lam[a, b] for lam, places in zip(lambdas, self.places, strict=False) for a, b in places]
+        )
 
     def tidy(self, theta: Floats) -> Floats:
         """The same covariance with a non-negative diagonal of Λ."""
@@ -92,7 +94,9 @@ def make_layout(groupings: Sequence[Grouping]) -> Layout:
 
 def make_blocks(layout: Layout) -> Blocks:
     """The block structure of a layout, over scaled columns."""
-    return Blocks([Factor(g.codes, g.size, g.Z / s) for g, s in zip(layout.groupings, layout.scales, strict=False)])
+    return Blocks(
+        [Factor(g.codes, g.size, g.Z / s) for g, s in zip(layout.groupings, layout.scales, strict=False)]
+    )
 
 
 def _semidefinite_root(lam: Floats, edge: float) -> Floats:

@@ -16,6 +16,13 @@ LARGEST_PROGRAMME = 5_000
 """Distinct predictor rows above which the programme is not solved (continuous predictors rarely separate)."""
 
 
+def suspicious(X: Floats, phi: Floats, covariance: Floats) -> bool:
+    """Whether an estimate may lie at infinity: never with a small standard error, so most fits need no programme."""
+    size = np.concatenate([np.ones(len(phi) - X.shape[1]), np.sqrt((X**2).mean(axis=0))])
+    spread = np.diag(covariance) * size**2
+    return not bool((spread < 9.0).all())
+
+
 def separated_terms(X: Floats, family: Family, names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the fixed effects whose estimates run off to infinity; empty when there are none."""
     bounds = _constraints(X, family)
