@@ -34,7 +34,12 @@ _PATTERNS = {
     "^[A-Za-z][A-Za-z0-9_]": "a column name of letters, digits and _, beginning with a letter, at most 64 characters",
     "^[a-z]{2}(-": "a language code such as en, de or pt-BR",
 }
-_LIMITS = {"greater_than_equal": "at least", "greater_than": "more than", "less_than_equal": "at most", "less_than": "less than"}
+_LIMITS = {
+    "greater_than_equal": "at least",
+    "greater_than": "more than",
+    "less_than_equal": "at most",
+    "less_than": "less than",
+}
 
 
 def problems_of(
@@ -60,9 +65,9 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
             if part in data:
                 data = data[part]
                 path.append(part)
-            elif number == last and detail["type"] == "missing":
-                path.append(part)
-            elif number == last and detail["type"] == "reference":
+            elif (number == last and detail["type"] == "missing") or (
+                number == last and detail["type"] == "reference"
+            ):
                 path.append(part)
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
@@ -99,7 +104,9 @@ class _Reporter:
         if kind == "stage_kind_missing":
             return "The field 'kind' is missing.", ", ".join(context["allowed"])
         if kind == "stage_kind_unknown":
-            return _unknown(f"There is no stage kind '{context['kind']}'.", context["kind"], context["allowed"])
+            return _unknown(
+                f"There is no stage kind '{context['kind']}'.", context["kind"], context["allowed"]
+            )
         if kind == "reference":
             return str(context["text"]) + ".", ", ".join(context["allowed"][:30])
         if kind == "value_error":

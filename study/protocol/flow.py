@@ -1,7 +1,7 @@
 """Stages of a flow, each validated by its kind.
 
-The shipped kinds' configurations are known without Django, so that a protocol can be read from a notebook or by a
-verifier; other apps' kinds are known once they have registered themselves.
+The shipped kinds' configurations are known without Django, so that a protocol can be read from a notebook or
+by a verifier; other apps' kinds are known once they have registered themselves.
 """
 
 from __future__ import annotations
@@ -34,5 +34,7 @@ def validated(value: object) -> object:
     if kind is None:
         raise PydanticCustomError("stage_kind_missing", "A stage needs a kind", {"allowed": list(known)})
     if not isinstance(kind, str) or kind not in known:
-        raise PydanticCustomError("stage_kind_unknown", "Unknown stage kind", {"allowed": list(known), "kind": kind})
+        raise PydanticCustomError(
+            "stage_kind_unknown", "Unknown stage kind", {"allowed": list(known), "kind": kind}
+        )
     return known[kind].model_validate(value, strict=True)

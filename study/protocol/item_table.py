@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path as File
@@ -23,20 +24,31 @@ from study.protocol.yaml import MAX_BYTES, Place, Places, nearest, scalar
 
 Path = tuple[str | int, ...]
 
-_TEXTS = {"question": ("question",), "correction": ("correction",), "lead": ("advice", "lead"), "body": ("advice", "body")}
+_TEXTS = {
+    "question": ("question",),
+    "correction": ("correction",),
+    "lead": ("advice", "lead"),
+    "body": ("advice", "body"),
+}
 _PLAIN = {"id": ("id",), "kind": ("kind",), "provenance": ("provenance",)}
 _ANSWERS = {"truth": ("truth",), "advice": ("advice", "answer")}
 _SOURCE = re.compile(r"source_([1-9][0-9]?)_(title|url)")
 _TAG = re.compile(r"tag_([A-Za-z][A-Za-z0-9_]{0,63})")
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Za-z]{2,4})?")
 MAX_ROWS = 2000
+ALLOWED = (
+    "id, question, kind, truth, options, advice, lead, body, probability, correction, provenance, "
+    "source_1_title, source_1_url, tag_<name>, or a name listed under ignore"
+)
 
 
 class ItemTable(Frozen):
     """Where items are read from. `columns`: our name to theirs; `values`: our column to their word to our value;
     `defaults`: our column to the value of every row that has none; `ignore`: their columns that are not wanted."""
 
-    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*\.csv$", description="a CSV in the protocol's own folder")
+    file: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*\.csv$", description="a CSV in the protocol's own folder"
+    )
     columns: dict[str, str] = {}
     values: dict[str, dict[str, Scalar]] = {}
     defaults: dict[str, Scalar] = {}
@@ -126,13 +138,13 @@ class _Table:
             if ours and not _known(ours):
                 guess = nearest(ours, [*_TEXTS, *_PLAIN, *_ANSWERS, "options", "probability"])
                 hint = f" Did you mean '{guess}'?" if guess else ""
-                allowed = "id, question, kind, truth, options, advice, lead, body, probability, correction, provenance, "
-                self._note(line, column, theirs, f"There is no column '{ours}'.{hint}",
-                           allowed + "source_1_title, source_1_url, tag_<name>, or a name listed under ignore")
+                self._note(line, column, theirs, f"There is no column '{ours}'.{hint}", ALLOWED)
             elif ours and ours in names:
                 self._note(line, column, theirs, f"The column '{ours}' is there twice")
             names.append(ours if ours not in names else "")
-        missing = [theirs for theirs in self.table.columns.values() if theirs not in [c.strip() for c in cells]]
+        missing = [
+            theirs for theirs in self.table.columns.values() if theirs not in [c.strip() for c in cells]
+        ]
         for theirs in missing:
             self._note(line, 1, theirs, f"The header has no column '{theirs}', which `columns` names")
         return names
@@ -176,7 +188,9 @@ class _Table:
 def _known(name: str) -> bool:
     stem, _, language = name.partition(".")
     if language:
-        return bool(_LANGUAGE.fullmatch(language)) and (stem in _TEXTS or bool(re.fullmatch(r"source_\d+_title", stem)))
+        return bool(_LANGUAGE.fullmatch(language)) and (
+            stem in _TEXTS or bool(re.fullmatch(r"source_\d+_title", stem))
+        )
     known = name in _TEXTS or name in _PLAIN or name in _ANSWERS or name in ("options", "probability")
     return known or bool(_SOURCE.fullmatch(name) or _TAG.fullmatch(name))
 
@@ -206,7 +220,7 @@ def _options(cell: str) -> dict[str, str]:
 def _put(item: dict[str, Any], path: Path, value: Any, language: str) -> None:
     """Set a nested value; a text that gets a second language becomes a mapping of both."""
     here: Any = item
-    for part, following in zip(path, path[1:], strict=False):
+    for part, following in itertools.pairwise(path):
         empty: Any = [] if isinstance(following, int) else {}
         if isinstance(here, list):
             while len(here) <= int(part):

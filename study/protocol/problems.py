@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong: in which file ('' = the protocol itself), where, what was found, what is allowed.
+    """One thing that is wrong: in which file ('' = the protocol itself), where, what was found, what is
+    allowed.
 
     `line` and `column` count from 1; 0 where the document has no lines (it was not read from text).
     """

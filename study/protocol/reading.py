@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from study.protocol import yaml
 from study.protocol.errors import problems_of
-from study.protocol.problems import Problem, ProtocolError
 from study.protocol.item_table import read_items
+from study.protocol.problems import Problem, ProtocolError
 from study.protocol.types import Protocol
 from study.protocol.yaml import Places
 
@@ -37,7 +37,9 @@ def read_document(source: File | str, *, folder: File | None = None) -> Document
     folder = source.parent if isinstance(source, File) else folder
     data, places = yaml.parse(text)
     if not isinstance(data, dict):
-        message = "A protocol is a mapping of fields; this is " + ("empty" if data is None else "something else")
+        message = "A protocol is a mapping of fields; this is " + (
+            "empty" if data is None else "something else"
+        )
         raise ProtocolError([Problem("", 1, 1, "", message + ".", "heed: 1, id, title, arms, flow, …")])
     problems = read_items(data, places, folder)
     try:
@@ -67,7 +69,9 @@ def shipped() -> dict[str, File]:
 def _text_of(path: File) -> str:
     try:
         if path.stat().st_size > yaml.MAX_BYTES:
-            raise ProtocolError([Problem("", 1, 1, "", f"{path.name} is larger than {yaml.MAX_BYTES:,} bytes.")])
+            raise ProtocolError(
+                [Problem("", 1, 1, "", f"{path.name} is larger than {yaml.MAX_BYTES:,} bytes.")]
+            )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"{path.name} is not UTF-8 text (byte {error.start + 1})."

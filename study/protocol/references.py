@@ -39,7 +39,9 @@ def require(protocol: Protocol) -> None:
         "Protocol",
         [
             InitErrorDetails(
-                type=PydanticCustomError("reference", "{text}", {"text": p.message, "allowed": list(p.allowed)}),
+                type=PydanticCustomError(
+                    "reference", "{text}", {"text": p.message, "allowed": list(p.allowed)}
+                ),
                 loc=p.path,
                 input=_at(protocol, p.path),
             )
@@ -90,7 +92,9 @@ def _arms(protocol: Protocol) -> Iterator[Broken]:
     for number, arm in enumerate(protocol.arms):
         path: Path = ("arms", number)
         if arm.phrasing not in protocol.phrasings_by_id:
-            yield Broken((*path, "phrasing"), f"There is no phrasing '{arm.phrasing}'", tuple(protocol.phrasings_by_id))
+            yield Broken(
+                (*path, "phrasing"), f"There is no phrasing '{arm.phrasing}'", tuple(protocol.phrasings_by_id)
+            )
         most = len(protocol.hedgeable)
         if arm.hedged.count != "all" and arm.phrasing != "plain" and arm.hedged.count > most:
             message = f"{arm.hedged.count} items are to carry the phrasing, but only {most} have a definite AI answer"
@@ -108,7 +112,9 @@ def _item(path: Path, item: Item) -> Iterator[Broken]:
             continue
         if item.kind == "probability":
             if isinstance(answer, bool | str) or not 0 <= answer <= 100:
-                yield Broken(where, "A probability item needs a number", ("0 (surely false) to 100 (surely true)",))
+                yield Broken(
+                    where, "A probability item needs a number", ("0 (surely false) to 100 (surely true)",)
+                )
         elif answer not in item.options:
             yield Broken(where, f"'{_shown(answer)}' is none of the item's options", tuple(item.options))
     if item.kind == "binary" and len(item.options) != 2:
@@ -122,7 +128,9 @@ def _phrasings(protocol: Protocol) -> Iterator[Broken]:
         path: Path = ("phrasings", number)
         for item in phrasing.items:
             if item not in protocol.items_by_id:
-                yield Broken((*path, "items", item), f"There is no item '{item}'", tuple(protocol.items_by_id))
+                yield Broken(
+                    (*path, "items", item), f"There is no item '{item}'", tuple(protocol.items_by_id)
+                )
         if phrasing.direction != "plain" and not phrasing.text and not phrasing.items:
             yield Broken((*path, "text"), "A phrasing that is not plain needs its words")
         if phrasing.placement == "numeric":
@@ -213,7 +221,9 @@ def _languages(protocol: Protocol) -> Iterator[Broken]:
         if first not in text:
             yield Broken(path, f"The text is missing in '{first}', the protocol's first language")
         for language in sorted(set(text) - set(protocol.languages)):
-            yield Broken((*path, language), f"'{language}' is none of the languages", tuple(protocol.languages))
+            yield Broken(
+                (*path, language), f"'{language}' is none of the languages", tuple(protocol.languages)
+            )
 
 
 def _shown(value: object) -> str:

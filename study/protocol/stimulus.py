@@ -1,7 +1,7 @@
 """The exact words of the AI that a participant reads on one item.
 
-The arm changes only the phrase; the body is the item's own, byte for byte, in every arm. A phrase put before the
-body replaces its lead ('Yes, …' becomes 'I'm not sure, but my guess is …').
+The arm changes only the phrase; the body is the item's own, byte for byte, in every arm. A phrase put before
+the body replaces its lead ('Yes, …' becomes 'I'm not sure, but my guess is …').
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Stimulus:
 
 
 def stimulus(protocol: Protocol, item: Item, arm: Arm, hedged: bool, language: str = "") -> Stimulus:
-    """The AI's answer to `item` as `arm` shows it; `hedged` says whether the item has the role of carrying a phrase.
+    """The AI's answer to `item` as `arm` shows it; `hedged` says whether the item has the role of carrying a
+    phrase.
 
     An answer that is itself 'unsure' carries none, whatever its role: it has nothing to be unsure about.
     Raises ValueError where nothing is shown: the arm has no advice, or the item has none.

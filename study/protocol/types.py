@@ -1,8 +1,9 @@
 """The protocol: one validated document that is registered, met by participants, and analysed.
 
-YAML on disk, these types in memory, canonical JSON when frozen. Stage kinds are open: an app registers its own
-(`study.stages.registry`), so that `study` never names `elicitation`. What one field says of another (an arm's
-phrasing, an item's truth among its options) is checked in `study.protocol.references` whenever a document is read.
+YAML on disk, these types in memory, canonical JSON when frozen. Stage kinds are open: an app registers its
+own (`study.stages.registry`), so that `study` never names `elicitation`. What one field says of another (an
+arm's phrasing, an item's truth among its options) is checked in `study.protocol.references` whenever a
+document is read.
 """
 
 from collections.abc import Mapping
@@ -83,8 +84,12 @@ class Contact(Frozen):
 class Advice(Frozen):
     """What the AI says on one item. The arm changes only the phrase before `body`; `body` stays byte-identical."""
 
-    answer: Scalar = Field(description="the AI's answer: one of the options, or a probability 0-100; `unsure` is allowed")
-    lead: Text = Field(default="", description="opens the plain answer, e.g. 'Yes,'; dropped when a phrase is put before")
+    answer: Scalar = Field(
+        description="the AI's answer: one of the options, or a probability 0-100; `unsure` is allowed"
+    )
+    lead: Text = Field(
+        default="", description="opens the plain answer, e.g. 'Yes,'; dropped when a phrase is put before"
+    )
     body: Text
     probability: float | None = Field(default=None, ge=0, le=100)
 
@@ -102,7 +107,9 @@ class Item(Frozen):
     id: Id
     question: Text
     kind: Literal["binary", "choice", "probability"] = "binary"
-    options: Options = Field(default={"yes": "Yes", "no": "No"}, description="answer id to label; order is kept")
+    options: Options = Field(
+        default={"yes": "Yes", "no": "No"}, description="answer id to label; order is kept"
+    )
     truth: Scalar = Field(description="the option that is right; for probability items a number 0-100")
     advice: Advice | None = None
     sources: list[Source] = []
@@ -120,12 +127,14 @@ class Phrasing(Frozen):
     strength: Literal["weak", "medium", "strong"] | None = None
     placement: Literal["prefix", "suffix", "inline", "numeric"] = "prefix"
     text: Text = ""
-    items: dict[Id, Text] = Field(default={}, description="item id to phrase, where one phrase does not fit all")
+    items: dict[Id, Text] = Field(
+        default={}, description="item id to phrase, where one phrase does not fit all"
+    )
 
 
 class Hedged(Frozen):
-    """Which items of an arm carry its phrasing: `all`, or `count` of them, rotated over participants so that every item
-    takes the role equally often, and balanced over `balance` (a tag, `ai_correct` or `truth`)."""
+    """Which items of an arm carry its phrasing: `all`, or `count` of them, rotated over participants so that
+    every item takes the role equally often, and balanced over `balance` (a tag, `ai_correct` or `truth`)."""
 
     count: int | Literal["all"] = "all"
     balance: list[Column] = ["ai_correct"]
@@ -146,8 +155,8 @@ class Arm(Frozen):
 class Question(Frozen):
     """One thing asked on a page; its id is its column.
 
-    kinds: likert (points, anchors), semantic (left/right ends), choice, select (all that apply), text, number, slider
-    (0-100, with a number box beside it), honeypot (invisible to people, so never required).
+    kinds: likert (points, anchors), semantic (left/right ends), choice, select (all that apply), text,
+    number, slider (0-100, with a number box beside it), honeypot (invisible to people, so never required).
     """
 
     id: Column
@@ -201,7 +210,9 @@ class Entry(Frozen):
 
     mode: Literal["panel", "personal", "open"] = "open"
     panel: Literal["prolific", "other"] | None = None
-    completion_url: str = Field(default="", description="with {code}; where the last page sends people of a panel")
+    completion_url: str = Field(
+        default="", description="with {code}; where the last page sends people of a panel"
+    )
 
 
 class Randomisation(Frozen):
@@ -269,7 +280,9 @@ class Assumptions(Frozen):
     scales: dict[Column, dict[Id, float]] = Field(default={}, description="mean score by arm")
     dropout: float = Field(default=0.05, ge=0, lt=1)
     inattentive: float = Field(default=0.03, ge=0, lt=1)
-    switch: dict[Id, float] = Field(default={}, description="two-stage: chance to move to contradicting advice")
+    switch: dict[Id, float] = Field(
+        default={}, description="two-stage: chance to move to contradicting advice"
+    )
     seed: int = 404
 
 
@@ -310,7 +323,9 @@ class Protocol(Frozen):
     plan: Plan
     assumptions: Assumptions = Assumptions()
     exploratory: list[str] = Field(default=[], description="questions that are said to be exploratory")
-    two_people: bool = Field(default=False, description="registration, amendments and unblinding need a second person")
+    two_people: bool = Field(
+        default=False, description="registration, amendments and unblinding need a second person"
+    )
 
     @model_validator(mode="after")
     def _references_hold(self) -> Self:

@@ -1,8 +1,9 @@
 """YAML to plain values, with the place of every key and value.
 
-Read as YAML 1.2's core schema: `yes`, `no`, `on` are words, only true and false are booleans, and a date is a text.
-Hostile files are refused early: size, depth, number of values, anchors and aliases, tags, duplicate keys, second
-documents. The events of PyYAML's parser are consumed one by one, so nothing is built from a file that is refused.
+Read as YAML 1.2's core schema: `yes`, `no`, `on` are words, only true and false are booleans, and a date is
+a text. Hostile files are refused early: size, depth, number of values, anchors and aliases, tags, duplicate
+keys, second documents. The events of PyYAML's parser are consumed one by one, so nothing is built from a
+file that is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ Path = tuple[str | int, ...]
 LARGEST = 2**53 - 1
 """The largest whole number that every JSON reader keeps exactly (RFC 8785)."""
 
-_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?")
+_NUMBER = re.compile(
+    r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -133,7 +136,11 @@ class _Reader:
         if isinstance(event, events.NodeEvent) and event.anchor:
             self._refuse(event, f"The anchor &{event.anchor} is not allowed: write the text out")
         if getattr(event, "tag", None) not in (None, "!"):
-            self._refuse(event, f"The tag {event.tag} is not allowed", "plain text, numbers, true, false, lists, mappings")
+            self._refuse(
+                event,
+                f"The tag {event.tag} is not allowed",
+                "plain text, numbers, true, false, lists, mappings",
+            )
         self.places.values[path] = _place(event)
         if isinstance(event, events.ScalarEvent):
             return self._scalar(event, path)
@@ -151,7 +158,9 @@ class _Reader:
         value = scalar(event.value)
         if isinstance(value, int | float) and abs(value) > LARGEST:
             message = f"The number {event.value} is too large to be kept exactly"
-            self.problems.append(_problem(_place(event), message, f"up to {LARGEST}, or a text in quotes", name(path)))
+            self.problems.append(
+                _problem(_place(event), message, f"up to {LARGEST}, or a text in quotes", name(path))
+            )
         return value
 
     def _sequence(self, path: Path, depth: int) -> list[Any]:
@@ -221,7 +230,9 @@ def _place(event: events.Event) -> Place:
 
 
 def _problem(place: Place, message: str, allowed: str = "", where: str = "") -> Problem:
-    return Problem(place.file, place.line, place.column, where, message + ("" if message.endswith(".") else "."), allowed)
+    return Problem(
+        place.file, place.line, place.column, where, message + ("" if message.endswith(".") else "."), allowed
+    )
 
 
 def _syntax(error: Exception, text: str) -> Problem:
