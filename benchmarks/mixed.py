@@ -15,9 +15,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 import numpy as np
 import pandas as pd
 
@@ -112,9 +109,9 @@ def measure_refits(count: int = 50) -> None:
 
 
 def _child(*arguments: str) -> dict[str, float]:
-    out = subprocess.run(
-        [sys.executable, "-m", "benchmarks.mixed", *arguments], check=True, capture_output=True, text=True
-    )
+    one_core = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "benchmarks.mixed", *arguments]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, env=one_core)
     found: dict[str, float] = json.loads(out.stdout.splitlines()[-1])
     return found
 
