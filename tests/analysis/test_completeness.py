@@ -1,0 +1,183 @@
+"""Good-Turing and Chao: published check values, by hand, against slow definitions, and in simulation."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.completeness import (
+    accumulation,
+    chao1,
+    chao1_interval,
+    chao2,
+    completeness,
+    good_turing,
+    growth,
+    over_thresholds,
+)
+
+
+def cards(*given: str) -> pd.DataFrame:
+    """Cards of participants 0, 1, ... from one text each; every letter is a value."""
+    rows = [(person, value) for person, values in enumerate(given) for value in values]
+    return pd.DataFrame(rows, columns=["participant", "value"])
+
+
+def test_corbets_butterflies() -> None:
+    """Fisher, Corbet and Williams 1943: f1 = 118, f2 = 74, n = 3306, S = 501."""
+    assert good_turing(118, 3306) == pytest.approx(0.03569, abs=1e-5)
+    assert chao1(501, 118, 74, corrected=False) == pytest.approx(595.0811, abs=1e-4)
+    assert chao1(501, 118, 74) == pytest.approx(593.04, abs=1e-4)
+    assert chao1_interval(501, 118, 74) == pytest.approx((558.7, 647.7), abs=0.05)
+
+
+def test_small_cards_by_hand() -> None:
+    """a: 3 people, b: 2, c d e: 1 each; person 0 gave a twice. 9 cards."""
+    found = completeness(cards("aabc", "abd", "ae"))
+    assert (found.cards, found.participants, found.values) == (9, 3, 5)
+    assert (found.singletons, found.doubletons) == (3, 1)
+    assert found.unseen.value == pytest.approx(3 / 9)
+    assert found.chao1.value == pytest.approx(5 + 3 * 2 / (2 * 2))
+    assert found.richness.value == pytest.approx(5 + 2 / 3 * 3 * 2 / (2 * 2))
+    assert found.heard.value == pytest.approx(5 / 6)
+    assert found.heard.low == pytest.approx(5 / found.richness.high)
+
+
+def test_the_error_of_the_unseen_share_is_the_jackknife_done_the_slow_way() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"participant": rng.integers(25, size=120), "value": rng.integers(50, size=120)})
+    left = []
+    for person in frame["participant"].unique():
+        counts = frame.loc[frame["participant"] != person, "value"].value_counts()
+        left.append((counts == 1).sum() / counts.sum())
+    left = np.array(left)
+    expected = np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum())
+    assert completeness(frame).unseen.se == pytest.approx(expected, rel=1e-10)
+
+
+def test_for_one_card_each_the_error_is_estys() -> None:
+    """Esty 1983: variance of f1/n as a forecast is (f1 + 2 f2) / n^2 - f1^2 / n^3, for large n."""
+    rng = np.random.default_rng(2)
+    value = rng.choice(300, size=2000, p=np.arange(1, 301)[::-1] / np.arange(1, 301).sum())
+    frame = pd.DataFrame({"participant": np.arange(2000), "value": value})
+    counts = pd.Series(value).value_counts()
+    once, twice = (counts == 1).sum(), (counts == 2).sum()
+    expected = np.sqrt((once + 2 * twice) / 2000**2 - once**2 / 2000**3)
+    assert completeness(frame).unseen.se == pytest.approx(expected, rel=0.02)
+
+
+def test_accumulation_equals_every_subset_counted() -> None:
+    frame = cards("ab", "ac", "a", "bd", "efg")
+    people = {person: set(part["value"]) for person, part in frame.groupby("participant")}
+    expected = [
+        np.mean([len(set().union(*(people[one] for one in some))) for some in combinations(people, m)])
+        for m in range(1, 6)
+    ]
+    found = accumulation(frame)
+    assert found["values"].to_numpy() == pytest.approx(np.array(expected), abs=1e-9)
+    assert found["new"].to_numpy()[:-1] == pytest.approx(np.diff(expected), abs=1e-9)
+    assert np.isnan(found["new"].iloc[-1])
+
+
+def test_growth_ends_with_all_participants_and_never_looks_ahead() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"participant": np.repeat(np.arange(40), 2), "value": rng.integers(30, size=80)})
+    curve = growth(frame, points=5)
+    assert curve["participants"].iloc[-1] == 40
+    assert curve["values"].is_monotonic_increasing
+    assert curve["unseen"].iloc[-1] == completeness(frame).unseen.value
+    early = frame[frame["participant"] < curve["participants"].iloc[0]]
+    assert curve["richness"].iloc[0] == completeness(early).richness.value
+
+
+def test_a_coarser_mapping_hears_more() -> None:
+    frame = pd.DataFrame({"participant": [0, 0, 1, 1, 2, 3], "card": list("abcdef")})
+    fine = {card: card for card in "abcdef"}
+    coarse = {card: "x" if card in "abc" else "y" for card in "abcdef"}
+    curve = over_thresholds(frame, {0.3: coarse, 0.1: fine})
+    assert curve["threshold"].tolist() == [0.1, 0.3]
+    assert curve["values"].tolist() == [6, 2]
+    assert curve["unseen"].tolist() == [1.0, 0.0]
+    with pytest.raises(ValueError, match=r"threshold 0\.1: card 'f' has no value"):
+        over_thresholds(frame, {0.1: {card: card for card in "abcde"}})
+    with pytest.raises(ValueError, match="no threshold"):
+        over_thresholds(frame, {})
+
+
+def test_when_all_or_none_are_new_the_interval_is_one_sided() -> None:
+    none = completeness(cards("ab", "ab", "ab", "ab")).unseen
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(1 - 0.05**0.25)
+    every = completeness(cards("a", "b", "c", "d")).unseen
+    assert (every.value, every.high) == (1.0, 1.0)
+    assert every.low == pytest.approx(0.05**0.25)
+    assert np.isnan(every.se)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (lambda: good_turing(5, 0), "impossible"),
+        (lambda: good_turing(5, 4), "impossible"),
+        (lambda: good_turing(-1, 4), "cannot be negative"),
+        (lambda: chao1(3, 2, 2), "impossible"),
+        (lambda: chao1(9, 3, 0, corrected=False), "divides by 0"),
+        (lambda: chao2(9, 3, 1, 1), "at least 2"),
+        (lambda: completeness(cards("abc")), "one participant"),
+        (lambda: completeness(cards("a", "b").rename(columns={"value": "card"})), "'value' is missing"),
+        (lambda: completeness(cards("a", "b").assign(value=[None, "b"])), "'value' is empty"),
+        (lambda: completeness(cards("a", "b"), level=95), "level is 95"),
+        (lambda: growth(cards("a", "b"), points=0), "points is 0"),
+    ],
+)
+def test_impossible_requests_are_refused(wrong, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        wrong()
+
+
+def clustered(
+    rng: np.random.Generator, studies: int, people: int, values: int, evenness: float
+) -> np.ndarray:
+    """Coverage of the unseen share and of Chao2's bound, (studies, 2).
+
+    Everyone has one of five topics, whose values are four times as likely, and gives one to four values.
+    evenness: shape of the gamma distribution of the values' rates; 0 for equal rates.
+    """
+    rate = rng.gamma(evenness, size=values) if evenness else np.ones(values)
+    topic = rng.integers(5, size=values)
+    chance = np.stack([rate * np.where(topic == one, 4, 1) for one in range(5)])
+    chance /= chance.sum(axis=1, keepdims=True)
+    found, counted = [], []
+    for _ in range(studies):
+        liked, number = rng.integers(5, size=people), rng.integers(1, 5, size=people)
+        order = np.argsort(-(np.log(chance)[liked] + rng.gumbel(size=(people, values))), axis=1)[:, :4]
+        given = np.concatenate([own[:size] for own, size in zip(order, number, strict=True)])
+        frame = pd.DataFrame({"participant": np.repeat(np.arange(people), number), "value": given})
+        seen = np.bincount(given, minlength=values)
+        counted.append([(seen > 0).sum(), (seen == 1).sum(), (seen == 2).sum()])
+        found.append((completeness(frame), chance.mean(axis=0)[seen == 0].sum()))
+    heard, once, twice = np.mean(counted, axis=0)
+    bound = heard + (people - 1) / people * once**2 / (2 * twice)
+    return np.array(
+        [
+            [one.unseen.low <= unseen <= one.unseen.high, one.richness.low <= bound <= one.richness.high]
+            for one, unseen in found
+        ],
+        dtype=float,
+    )
+
+
+def test_intervals_cover_for_participants_who_give_several_values() -> None:
+    """Short version of the soak test below; within 3 Monte-Carlo errors of 200 studies."""
+    covered = clustered(np.random.default_rng(5), 200, 150, 200, 1.0).mean(axis=0)
+    assert (np.abs(covered - 0.95) <= 3 * np.sqrt(0.95 * 0.05 / 200)).all()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("people", "values", "evenness"), [(150, 200, 1.0), (300, 200, 1.0), (150, 200, 0.0), (300, 400, 1.0)]
+)
+def test_intervals_cover_at_the_nominal_rate(people: int, values: int, evenness: float) -> None:
+    covered = clustered(np.random.default_rng(people + values), 1500, people, values, evenness).mean(axis=0)
+    assert ((covered >= 0.93) & (covered <= 0.97)).all(), covered

@@ -1,0 +1,81 @@
+"""`manage.py graph`: from a CSV file of votes to a table and files."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.analysis.moral_graph.voters import many
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "votes.csv"
+    frame = many(("Calm", "Candour", 6, 1, 1), ("Candour", "Care", 5, 0, 0), ("Care", "Calm", 0, 4, 1))
+    frame["verdict"] = frame["verdict"].map(
+        {"wiser": "upgrade", "not_wiser": "no_upgrade", "unsure": "not_sure"}
+    )
+    frame.to_csv(path, index=False)
+    return path
+
+
+def run(*arguments: object) -> str:
+    out = StringIO()
+    call_command("graph", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def test_the_table_says_sizes_ranks_and_intervals(file: Path) -> None:
+    text = run(file, "--resamples", 100)
+    assert "18 votes of 18 participants, rule corrected" in text
+    assert "3 values with 2 edges, of 3 ordered pairs shown" in text
+    assert "95% interval" in text
+    first = next(line for line in text.splitlines() if line.startswith("1 "))
+    assert "Care" in first
+    assert " to " in first
+
+
+def test_files_are_written_in_every_format(file: Path, tmp_path: Path) -> None:
+    paths = {kind: tmp_path / f"graph.{kind}" for kind in ("json", "graphml", "gexf")}
+    run(file, "--rule", "legacy", "--resamples", 0, *(f"--{kind}={path}" for kind, path in paths.items()))
+    graph = json.loads(paths["json"].read_text())
+    assert {value["id"] for value in graph["values"]} == {"Calm", "Candour", "Care"}
+    assert graph["edges"][0]["counts"]["markedWiser"] == 5
+    assert "<graphml" in paths["graphml"].read_text()
+    assert "<gexf" in paths["gexf"].read_text()
+
+
+def test_the_same_seed_writes_the_same_bytes(file: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    run(file, "--resamples", 50, "--seed", 5, "--json", one)
+    run(file, "--resamples", 50, "--seed", 5, "--json", two)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_bad_file_is_a_message_and_no_traceback(file: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text(file.read_text().replace("not_sure", "maybe", 1))
+    with pytest.raises(CommandError, match=r"bad\.csv: line \d+: column 'verdict' is 'maybe'"):
+        run(bad)
+    with pytest.raises(CommandError, match="No such file"):
+        run(tmp_path / "none.csv")
+    with pytest.raises(CommandError, match="no vote has context 'Whenever'"):
+        run(file, "--context", "Whenever")
+    with pytest.raises(CommandError, match="column 'group' is missing"):
+        run(file, "--group", "north")
+    with pytest.raises(CommandError, match="No such file"):
+        run(file, "--resamples", 0, "--json", tmp_path / "missing" / "graph.json")
+
+
+def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    many(("Calm", "\x1b[2JCandour", 6, 1, 1)).to_csv(path, index=False)
+    assert "\x1b" not in run(path, "--resamples", 0)
+
+
+def test_without_agreement_it_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    many(("Calm", "Candour", 1, 6, 1)).to_csv(path, index=False)
+    assert "there is nothing to rank" in run(path)
