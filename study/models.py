@@ -1,8 +1,9 @@
 """All models of the study app, from their rooms."""
 
+from study.analyses.models import AnalysisRun
 from study.assignment.models import Slot, SlotReturn
 from study.registration.models import AuditEntry, Registration, Study
 from study.session.models import Identity, Participant, Session, Submission, TraceEvent
 
-__all__ = ["AuditEntry", "Identity", "Participant", "Registration", "Session", "Slot", "SlotReturn", "Study", "Submission",
+__all__ = ["AnalysisRun", "AuditEntry", "Identity", "Participant", "Registration", "Session", "Slot", "SlotReturn", "Study", "Submission",
            "TraceEvent"]

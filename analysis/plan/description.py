@@ -140,19 +140,33 @@ def _measure(row: dict[str, object], by: Sequence[str]) -> MeasureRow:
 
 
 def missing(plan: Plan, tables: Tables) -> list[Missing]:
-    """Missing values of every outcome, by arm."""
+    """Missing values of every outcome, by arm; arms that have no value at all are named apart."""
     found = []
     for outcome in plan.outcomes:
         try:
             table, column = outcome_table(outcome, tables)
         except (ColumnError, RuleError):
             continue
-        gone = table[table[column].isna()]
-        by_arm = {str(arm): int(n) for arm, n in gone["arm"].value_counts(sort=False).items() if n} if "arm" in gone else {}
-        found.append(
-            Missing(outcome=outcome.id, label=outcome.label, rows=len(table), missing=len(gone), by_arm=by_arm)
-        )
+        found.append(_missing(outcome, table, column))
     return found
+
+
+def _missing(outcome: Outcome, table: pd.DataFrame, column: str) -> Missing:
+    gone, without = table[column].isna(), []
+    if "arm" in table:
+        nobody = gone.groupby(table["arm"], observed=True).all()
+        without = [str(arm) for arm in nobody.index[nobody]]
+        table = table[~table["arm"].astype(object).isin(without)]
+        gone = gone[table.index]
+    by_arm = table.loc[gone, "arm"].value_counts(sort=False) if "arm" in table else pd.Series(dtype=int)
+    return Missing(
+        outcome=outcome.id,
+        label=outcome.label,
+        rows=len(table),
+        missing=int(gone.sum()),
+        by_arm={str(arm): int(n) for arm, n in by_arm.items() if n},
+        without=without,
+    )
 
 
 def rank_test(plan: Plan, test: RankTest, tables: Tables) -> RankResult:

@@ -98,13 +98,15 @@ class Sample(Frozen):
 
 
 class Missing(Frozen):
-    """How many values of an outcome are missing among the analysed, and how many of them because undefined there."""
+    """How many values of an outcome are missing among the analysed. `without`: arms in which nobody has one (it was
+    not asked or is not defined there); their rows do not count."""
 
     outcome: Id
     label: str
     rows: int
     missing: int
     by_arm: dict[str, int] = {}
+    without: list[str] = []
 
 
 class Group(Frozen):

@@ -34,7 +34,7 @@ def run(plan: Plan, tables: Tables, *, progress: Step = lambda step: None) -> Re
     _check(tables)
     prepared, warnings = prepare(plan, tables)
     progress("exclusions")
-    people = sort_people(plan, prepared["participants"])
+    people = sort_people(plan, tables["participants"])
     analysed = only(prepared, people.analysed)
     fitted = {}
     for model in plan.models:
@@ -45,7 +45,7 @@ def run(plan: Plan, tables: Tables, *, progress: Step = lambda step: None) -> Re
     return Results(
         plan_sha256=sha256(plan),
         seed=plan.seed,
-        sample=_sample(people, prepared, analysed),
+        sample=_sample(people, tables, analysed),
         missing=description.missing(plan, analysed),
         summaries=description.summaries(plan, analysed, warnings),
         measures=description.measure_rows(plan, analysed["trials"], warnings),
@@ -89,7 +89,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
 
 
-def _sample(people: People, prepared: Tables, analysed: Tables) -> Sample:
+def _sample(people: People, tables: Tables, analysed: Tables) -> Sample:
     return Sample(
         people=len(people.everybody),
         eligible=len(people.eligible),
@@ -97,7 +97,7 @@ def _sample(people: People, prepared: Tables, analysed: Tables) -> Sample:
         flagged=len(people.flagged),
         analysed=len(people.analysed),
         trials=len(analysed["trials"]),
-        analysed_by_arm=_by_arm(analysed["participants"]),
+        analysed_by_arm=_by_arm(only(tables, people.analysed)["participants"]),
         rules=list(people.rules),
     )
 

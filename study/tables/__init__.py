@@ -1,0 +1,1 @@
+"""Tidy tables and the CONSORT flow of a study. `tidy(study)` is the door."""
