@@ -16,7 +16,7 @@ from django.utils import timezone
 from study.assignment.slots import insert
 from study.protocol import Finding, Protocol, canonical, from_canonical, lint, read, sha256
 from study.protocol import document as plain
-from study.protocol.difference import Change, difference
+from study.protocol.difference import difference
 from study.registration.audit import audit
 from study.registration.errors import Refused, WrongState
 from study.registration.frozen import current, protocol_of
@@ -91,10 +91,10 @@ def register(
     bad seed, or a missing second person.
     """
     study.refresh_from_db(from_queryset=Study.objects.select_for_update(no_key=True))
+    powered = power is not None
+    findings = refuse_unless_registrable(study, by=by, approved_by=approved_by, seed=seed, powered=powered)
+    seed = check_seed(seed) if seed else secrets.token_hex(32)
     protocol = from_canonical(study.draft)
-    seed = check_seed(seed or secrets.token_hex(32))
-    check_two_people(protocol, by, approved_by)
-    findings = without_errors(protocol, powered=power is not None)
     study.move(State.REGISTERED, allowed=[State.DRAFT], places=protocol.sample.target)
     registration = _freeze(study, protocol, seed, by, approved_by, version=1, power=power)
     insert(study, json.loads(registration.canonical), seed)
@@ -102,19 +102,24 @@ def register(
     return registration
 
 
+def refuse_unless_registrable(
+    study: Study, *, by: Person, approved_by: Person = None, seed: str | None = None, powered: bool = True
+) -> list[Finding]:
+    """The linter's warnings and notes. Raises what `register` would, before an hour of power simulation is spent."""
+    if study.state != State.DRAFT:
+        raise WrongState(f"'{study.slug}' is {study.state}; this needs it to be draft.")
+    protocol = from_canonical(study.draft)
+    if seed:
+        check_seed(seed)
+    check_two_people(protocol, by, approved_by)
+    return without_errors(protocol, powered=powered)
+
+
 def without_errors(protocol: Protocol, *, powered: bool) -> list[Finding]:
-    """The linter's warnings and notes on a document about to be frozen. Raises Refused if there is any
-    error.
-    """
-    findings = lint(protocol)
-    if errors := [f for f in findings if f.level == "error"]:
-        raise Refused(*(f"{f.where}: {f.message}" for f in errors))
-    if protocol.plan.hypotheses and not powered:
-        message = "The plan's power was never simulated."
-        findings = [
-            *findings,
-            Finding(level="warning", code="power-never-simulated", where="plan", message=message),
-        ]
+    """The linter's warnings and notes on a document about to be frozen. Raises Refused if there is any error."""
+    findings = lint(protocol, powered=powered)
+    if errors := [finding for finding in findings if finding.level == "error"]:
+        raise Refused(*(f"{finding.where}: {finding.message} [{finding.code}]" for finding in errors))
     return findings
 
 
@@ -191,9 +196,9 @@ def amend(
     return registration
 
 
-def open_study(*, study: Study, by: Person) -> None:
+def open_study(*, study: Study, by: Person, reason: str = "") -> None:
     """Start collecting. Raises WrongState unless the study is registered."""
-    _move(study, by, "opened", State.COLLECTING, [State.REGISTERED], opened_at=timezone.now())
+    _move(study, by, "opened", State.COLLECTING, [State.REGISTERED], opened_at=timezone.now(), reason=reason)
 
 
 def pause(*, study: Study, by: Person, reason: str = "") -> None:
@@ -201,9 +206,9 @@ def pause(*, study: Study, by: Person, reason: str = "") -> None:
     _move(study, by, "paused", State.PAUSED, [State.COLLECTING], reason=reason)
 
 
-def resume(*, study: Study, by: Person) -> None:
+def resume(*, study: Study, by: Person, reason: str = "") -> None:
     """Collect again. Raises WrongState unless the study is paused."""
-    _move(study, by, "resumed", State.COLLECTING, [State.PAUSED])
+    _move(study, by, "resumed", State.COLLECTING, [State.PAUSED], reason=reason)
 
 
 def close(*, study: Study, by: Person, reason: str = "") -> None:
@@ -221,9 +226,9 @@ def close(*, study: Study, by: Person, reason: str = "") -> None:
     )
 
 
-def archive(*, study: Study, by: Person) -> None:
+def archive(*, study: Study, by: Person, reason: str = "") -> None:
     """Put a closed study away. Raises WrongState unless it is closed."""
-    _move(study, by, "archived", State.ARCHIVED, [State.CLOSED])
+    _move(study, by, "archived", State.ARCHIVED, [State.CLOSED], reason=reason)
 
 
 @transaction.atomic
@@ -237,6 +242,7 @@ def _move(
     reason: str = "",
     **also: datetime,
 ) -> None:
+    study.refresh_from_db(from_queryset=Study.objects.select_for_update(no_key=True))
     before = study.state
     study.move(to, allowed=allowed, **also)
     data = {"from": before, "to": to} | ({"reason": reason} if reason else {})
