@@ -1,0 +1,6 @@
+"""All tasks of the study app, from their rooms, where Celery looks for them."""
+
+from study.analyses.tasks import analyse
+from study.assignment.tasks import sweep_slots
+
+__all__ = ["analyse", "sweep_slots"]
