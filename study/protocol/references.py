@@ -6,6 +6,7 @@ reading, whoever reads it. What could be run but should not be registered is the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from study.protocol.walk import questions_of, texts_of
+from study.protocol.walk import parts_of, questions_of, texts_of
 
 if TYPE_CHECKING:
     from study.protocol.types import Item, Protocol, Question, Scale, Stage
 
 Path = tuple[str | int, ...]
+_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:[/?#][^\s<>\"'\\]*)?")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def broken(protocol: Protocol) -> Iterator[Broken]:
         yield from _stage(("flow", number), stage, protocol)
     yield from _randomisation(protocol)
     yield from _languages(protocol)
+    yield from _links(protocol)
 
 
 def _duplicates(protocol: Protocol) -> Iterator[Broken]:
@@ -237,3 +240,17 @@ def _at(value: Any, path: Path) -> Any:
         except (KeyError, IndexError, AttributeError):
             return None
     return value
+
+
+def _links(protocol: Protocol) -> Iterator[Broken]:
+    """Links lead to web pages and to nothing else (no scripts, no files)."""
+    from study.protocol.types import Source
+
+    for path, part in parts_of(protocol):
+        if isinstance(part, Source) and not _LINK.fullmatch(part.url):
+            yield Broken((*path, "url"), f"'{part.url[:60]}' is no web address", ("https://…",))
+    completion = protocol.entry.completion_url
+    if completion and not _LINK.fullmatch(completion.replace("{code}", "code")):
+        yield Broken(
+            ("entry", "completion_url"), f"'{completion[:60]}' is no web address", ("https://…{code}",)
+        )

@@ -135,10 +135,10 @@ class _Reader:
             self._refuse(event, f"The alias *{event.anchor} is not allowed: write the text out")
         if isinstance(event, events.NodeEvent) and event.anchor:
             self._refuse(event, f"The anchor &{event.anchor} is not allowed: write the text out")
-        if getattr(event, "tag", None) not in (None, "!"):
+        if (tag := getattr(event, "tag", None)) not in (None, "!"):
             self._refuse(
                 event,
-                f"The tag {event.tag} is not allowed",
+                f"The tag {tag} is not allowed",
                 "plain text, numbers, true, false, lists, mappings",
             )
         self.places.values[path] = _place(event)
@@ -226,7 +226,8 @@ def _inside(value: Any, part: str | int) -> Any:
 
 
 def _place(event: events.Event) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+    mark = event.start_mark
+    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
 
 
 def _problem(place: Place, message: str, allowed: str = "", where: str = "") -> Problem:

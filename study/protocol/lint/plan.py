@@ -155,7 +155,8 @@ class _Plan:
 
     def _outcomes(self) -> Iterator[Said]:
         plan = self.protocol.plan
-        used = {part.outcome for part in (*plan.models, *plan.summaries, *plan.rank_tests)}
+        used = {model.outcome for model in plan.models} | {summary.outcome for summary in plan.summaries}
+        used |= {test.outcome for test in plan.rank_tests}
         for number, outcome in enumerate(plan.outcomes):
             path: Path = ("plan", "outcomes", number)
             yield from self._column(outcome.table, outcome.column, (*path, "column"))
