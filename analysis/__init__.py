@@ -1,16 +1,26 @@
-"""Statistics and figures of Heed: data frames in, frozen results out."""
+"""Statistics and figures of Heed: data frames in, frozen results out.
 
-from analysis.benchmark import reliance_benchmark
-from analysis.calibration import calibration, calibration_table
-from analysis.complementarity import complementarity
-from analysis.detection import detection_from_rates, implied_rates
-from analysis.detection_model import detection_model
-from analysis.estimate import Estimate
-from analysis.means import contrasts, marginal_means
-from analysis.measures import reliance, weight_of_advice
-from analysis.mixed import MixedResult, ModelError, fit_mixed
-from analysis.presto import presto
-from analysis.scales import reliability, scale_scores
+A name is loaded when it is first used: a web page that reads a registered plan should not load scipy and pandas,
+which cost seconds and 60 MB in every process.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.benchmark import reliance_benchmark
+    from analysis.calibration import calibration, calibration_table
+    from analysis.complementarity import complementarity
+    from analysis.detection import detection_from_rates, implied_rates
+    from analysis.detection_model import detection_model
+    from analysis.estimate import Estimate
+    from analysis.means import contrasts, marginal_means
+    from analysis.measures import reliance, weight_of_advice
+    from analysis.mixed import MixedResult, ModelError, fit_mixed
+    from analysis.presto import presto
+    from analysis.scales import reliability, scale_scores
 
 __all__ = [
     "Estimate",
@@ -32,3 +42,43 @@ __all__ = [
     "scale_scores",
     "weight_of_advice",
 ]
+
+_HOMES = {
+    "reliance_benchmark": "analysis.benchmark",
+    "calibration": "analysis.calibration",
+    "calibration_table": "analysis.calibration",
+    "complementarity": "analysis.complementarity",
+    "detection_from_rates": "analysis.detection",
+    "implied_rates": "analysis.detection",
+    "detection_model": "analysis.detection_model",
+    "Estimate": "analysis.estimate",
+    "contrasts": "analysis.means",
+    "marginal_means": "analysis.means",
+    "reliance": "analysis.measures",
+    "weight_of_advice": "analysis.measures",
+    "MixedResult": "analysis.mixed",
+    "ModelError": "analysis.mixed",
+    "fit_mixed": "analysis.mixed",
+    "presto": "analysis.presto",
+    "reliability": "analysis.scales",
+    "scale_scores": "analysis.scales",
+}
+
+
+class _Package(ModuleType):
+    """This package. Some functions bear the name of their module, and `analysis.calibration` means the function."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'analysis' has no attribute '{name}'")
+        value = getattr(import_module(_HOMES[name]), name)
+        super().__setattr__(name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOMES and isinstance(value, ModuleType):
+            return  # the import system, after loading the module of the same name
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from math import floor, isfinite, log10
+from typing import TYPE_CHECKING
 
-from analysis.plan.results import Quantity
+if TYPE_CHECKING:
+    from analysis.plan.results import Quantity
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
@@ -32,6 +34,11 @@ def _decimals(value: float) -> int:
 def percent(value: float | None) -> str:
     """'67.0 %' of a share."""
     return NONE if value is None else f"{number(100 * value, 1)}{THIN}%"
+
+
+def level(value: float) -> str:
+    """'95 %' of a confidence level."""
+    return f"{100 * value:g}{THIN}%"
 
 
 def p_value(value: float | None) -> str:

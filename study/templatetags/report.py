@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django import template
 
-from analysis.plan.results import Quantity
 from study.analyses import wording
+
+if TYPE_CHECKING:  # loaded with every page's templates, so it must not load numpy
+    from analysis.plan.results import Quantity
 
 register = template.Library()
 
 register.filter("number", wording.number)
 register.filter("percent", wording.percent)
+register.filter("level", wording.level)
 register.filter("p_value", wording.p_value)
 register.filter("p_cell", wording.p_cell)
 register.filter("degrees", wording.degrees)
