@@ -10,7 +10,6 @@ from importlib import metadata
 import pandas as pd
 import rfc8785
 
-from analysis.mixed import ModelError
 from analysis.plan import description
 from analysis.plan.columns import Tables, derived, levelled
 from analysis.plan.estimation import Fitted, fit
@@ -71,6 +70,11 @@ def prepare(plan: Plan, tables: Tables) -> tuple[Tables, list[str]]:
     trials, first = levelled(derived(tables["trials"], plan.no_verdict), plan.levels)
     participants, second = levelled(tables["participants"], plan.levels)
     return {"trials": trials, "participants": participants}, list(dict.fromkeys([*first, *second]))
+
+
+def analysed_tables(plan: Plan, tables: Tables) -> Tables:
+    """The rows that the confirmatory analysis rests on, with factors in the plan's order."""
+    return only(prepare(plan, tables)[0], sort_people(plan, tables["participants"]).analysed)
 
 
 def only(tables: Tables, people: Collection[object]) -> Tables:
@@ -146,6 +150,3 @@ def _compared(registered: HypothesisResult, other: HypothesisResult, variation: 
 
 def _other_estimators(plan: Plan, fitted: dict[str, Fitted], tested: list[HypothesisResult]) -> list[SensitivityRow]:
     return []
-
-
-__all__ = ["ModelError", "run", "sha256"]

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from analysis.plan.results import Group, HypothesisResult, MeasureRow, ModelResult, Quantity, Results
+from analysis.plan.runner import analysed_tables
 from analysis.plan.types import Plan
-from study.analyses import pictures, wording
+from study.analyses import wording
 from study.analyses.deviations import Deviation
 from study.analyses.models import AnalysisRun
+from study.analyses.pictures import pictures
 from study.analyses.strips import Strip
 from study.protocol.types import Protocol
 from study.registration.models import Registration, Study
@@ -41,7 +44,8 @@ class StudyReport:
     def context(self) -> dict[str, Any]:
         say = self.protocol.say
         confirmatory = self.run.confirmatory and self.study.mode == Study.Mode.REAL
-        return shared(self.results, self.protocol.plan, labels={a.id: a.label for a in self.protocol.arms}) | {
+        labels = {arm.id: arm.label for arm in self.protocol.arms}
+        return shared(self.results, self.protocol.plan, labels) | {
             "title": say(self.protocol.title),
             "language": "en",
             "study": self.study,
@@ -56,7 +60,9 @@ class StudyReport:
             "stamp": stamp(self.study, confirmatory=self.run.confirmatory),
             "confirmatory": confirmatory,
             "questions": self.protocol.exploratory,
-            "pictures": pictures.of_study(self.results, self.flow, self.tables, self.protocol),
+            "pictures": pictures(
+                self.results, self.protocol.plan, labels, flow=self.flow, tables=analysed_tables(self.protocol.plan, self.tables.as_dict())
+            ),
             "seed_shown": self.study.state in (Study.State.CLOSED, Study.State.ARCHIVED),
         }
 
@@ -69,13 +75,14 @@ class PlainReport:
     results: Results
     plan_name: str
     data_name: str
+    tables: dict[str, pd.DataFrame]
 
     def context(self) -> dict[str, Any]:
         return shared(self.results, self.plan) | {
             "title": f"{self.plan_name} on {self.data_name}",
             "language": "en",
             "stamp": ("Not a registered study", "A plan run on a table. Nothing here was registered with this programme."),
-            "pictures": pictures.of_results(self.results),
+            "pictures": pictures(self.results, self.plan, {}, tables=analysed_tables(self.plan, self.tables)),
         }
 
 

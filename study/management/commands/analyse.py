@@ -54,10 +54,11 @@ class Command(BaseCommand):
         try:
             plan = read_plan(path)
             table: pd.DataFrame = read_data(data)
-            results = run(plan, mapped(plan, table), progress=step)
+            tables = mapped(plan, table)
+            results = run(plan, tables, progress=step)
         except (PlanError, ColumnError, ValueError) as error:
             raise CommandError(str(error)) from None
-        return results, render(PlainReport(plan=plan, results=results, plan_name=path.name, data_name=data.name))
+        return results, render(PlainReport(plan, results, plan_name=path.name, data_name=data.name, tables=tables))
 
     def write(self, path: Path | None, text: str) -> None:
         if path is not None:
