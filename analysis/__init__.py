@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.benchmark import reliance_benchmark
     from analysis.calibration import calibration, calibration_table
+    from analysis.comparisons import equivalence, likelihood_ratio, standardised
     from analysis.complementarity import complementarity
     from analysis.detection import detection_from_rates, implied_rates
     from analysis.detection_model import detection_model
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from analysis.means import contrasts, marginal_means
     from analysis.measures import reliance, weight_of_advice
     from analysis.mixed import MixedResult, ModelError, fit_mixed
+    from analysis.power import simulate_power
     from analysis.presto import presto
     from analysis.scales import reliability, scale_scores
 
@@ -32,18 +34,26 @@ __all__ = [
     "contrasts",
     "detection_from_rates",
     "detection_model",
+    "equivalence",
     "fit_mixed",
     "implied_rates",
+    "likelihood_ratio",
     "marginal_means",
     "presto",
     "reliability",
     "reliance",
     "reliance_benchmark",
     "scale_scores",
+    "simulate_power",
+    "standardised",
     "weight_of_advice",
 ]
 
 _HOMES = {
+    "simulate_power": "analysis.power",
+    "standardised": "analysis.comparisons",
+    "equivalence": "analysis.comparisons",
+    "likelihood_ratio": "analysis.comparisons",
     "reliance_benchmark": "analysis.benchmark",
     "calibration": "analysis.calibration",
     "calibration_table": "analysis.calibration",

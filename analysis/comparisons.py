@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.special import ndtr, stdtr
 
 from analysis.mixed.errors import ModelError
 from analysis.mixed.fit import fit_model
@@ -96,8 +97,8 @@ def equivalence(contrast: pd.DataFrame, low: float, high: float, *, alpha: float
 def upper_tail(statistic: Floats, df: Floats) -> Floats:
     """P(T > statistic), T a t variable with df degrees of freedom, or normal where they are infinite."""
     finite = np.isfinite(df)
-    t = stats.t.sf(statistic, np.where(finite, df, 1.0))
-    return np.asarray(np.where(finite, t, stats.norm.sf(statistic)))
+    t = stdtr(np.where(finite, df, 1.0), -statistic)
+    return np.asarray(np.where(finite, t, ndtr(-statistic)))
 
 
 def standardised(contrast: pd.DataFrame, result: MixedResult, *, level: float = 0.95) -> pd.DataFrame:

@@ -40,6 +40,12 @@ class MarginalMeans:
     rows: Floats = field(repr=False)
     link_rows: Floats = field(repr=False)
     result: MixedResult = field(repr=False)
+    grid: Floats = field(repr=False)
+    members: tuple[Codes, ...] = field(repr=False)
+
+    def values(self, result: MixedResult) -> tuple[Floats, Floats]:
+        """The same means from another fit of the same design: (means,) values and (means, parameters) rows."""
+        return _Scale(result, self.scale).means(self.grid, self.members, self.link_rows)
 
 
 def marginal_means(
@@ -70,13 +76,13 @@ def marginal_means(
     wanted = (*groups, *factors)
     keys = list(itertools.product(*(axes[name] for name in wanted)))
     held = list(grid[list(wanted)].itertuples(index=False, name=None))
-    members = [np.array([i for i, row in enumerate(held) if row == key], dtype=np.int64) for key in keys]
+    members = tuple(np.array([i for i, row in enumerate(held) if row == key], dtype=np.int64) for key in keys)
     link_rows = np.array([L[m].mean(axis=0) for m in members])
     table = pd.DataFrame([dict(zip(wanted, key, strict=False)) for key in keys])[[*factors, *groups]]
     ends = _Scale(result, scale)
     estimate, rows = ends.means(L, members, link_rows)
     numbers = _mean_numbers(result, ends, estimate, rows, link_rows, level)
-    return MarginalMeans(table.assign(**numbers), factors, groups, scale, rows, link_rows, result)
+    return MarginalMeans(table.assign(**numbers), factors, groups, scale, rows, link_rows, result, L, members)
 
 
 def _listed(names: Names) -> tuple[str, ...]:
@@ -187,7 +193,9 @@ class _Scale:
 
     def _slope(self, eta: Floats) -> Floats:
         h = 1e-6
-        return np.asarray((self.back(eta + h) - self.back(eta - h)) / (2 * h) if self._curved() else np.ones_like(eta))
+        return np.asarray(
+            (self.back(eta + h) - self.back(eta - h)) / (2 * h) if self._curved() else np.ones_like(eta)
+        )
 
     def _curved(self) -> bool:
         return self.result.family != "gaussian" or bool(self.result.model.design.response.transform)
@@ -211,7 +219,7 @@ _INVERSE: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
-def _standard_error(result: MixedResult, rows: Floats) -> Floats:
+def standard_error(result: MixedResult, rows: Floats) -> Floats:
     V = result.covariance.to_numpy(dtype=np.float64)
     return np.asarray(np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, V, rows), 0.0)))
 
@@ -219,9 +227,9 @@ def _standard_error(result: MixedResult, rows: Floats) -> Floats:
 def _mean_numbers(
     result: MixedResult, ends: _Scale, estimate: Floats, rows: Floats, link_rows: Floats, level: float
 ) -> dict[str, Floats]:
-    se, df = _standard_error(result, rows), result.degrees(link_rows)
+    se, df = standard_error(result, rows), result.degrees(link_rows)
     if ends.response and not ends.ordinal:
-        eta, half = link_rows @ result.estimates, quantile(df, level) * _standard_error(result, link_rows)
+        eta, half = link_rows @ result.estimates, quantile(df, level) * standard_error(result, link_rows)
         low, high = ends.back(eta - half), ends.back(eta + half)
     else:
         half = quantile(df, level) * se
@@ -330,7 +338,7 @@ def _contrast_rows(
 ) -> pd.DataFrame:
     result = means.result
     estimate = weights @ means.table["estimate"].to_numpy(dtype=np.float64)[places]
-    se = _standard_error(result, weights @ means.rows[places])
+    se = standard_error(result, weights @ means.rows[places])
     df = result.degrees(weights @ means.link_rows[places])
     statistic = np.divide(estimate, se, out=np.full(len(se), np.nan), where=se > 0)
     p = adjusted_p(two_sided(statistic, df), adjust, statistic=statistic, df=df, means=size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from analysis.mixed.design import Design, level_codes
 from analysis.mixed.errors import ModelError
@@ -263,15 +263,15 @@ def fixed_table(
 def two_sided(statistic: Floats, df: Floats) -> Floats:
     """Two-sided p of t statistics; infinite df is the normal distribution."""
     finite = np.isfinite(df)
-    t = stats.t.sf(np.abs(statistic), np.where(finite, df, 1.0))
-    return np.asarray(2.0 * np.where(finite, t, stats.norm.sf(np.abs(statistic))))
+    t = stdtr(np.where(finite, df, 1.0), -np.abs(statistic))
+    return np.asarray(2.0 * np.where(finite, t, ndtr(-np.abs(statistic))))
 
 
 def quantile(df: Floats, level: float) -> Floats:
     """The two-sided quantile of t, or of the normal where df is infinite."""
     finite = np.isfinite(df)
-    t = stats.t.ppf(0.5 + level / 2, np.where(finite, df, 1.0))
-    return np.asarray(np.where(finite, t, stats.norm.ppf(0.5 + level / 2)))
+    t = stdtrit(np.where(finite, df, 1.0), 0.5 + level / 2)
+    return np.asarray(np.where(finite, t, ndtri(0.5 + level / 2)))
 
 
 def infinite(L: Floats) -> Floats:
