@@ -10,6 +10,7 @@ from http.cookies import SimpleCookie
 
 import aiohttp
 import numpy as np
+from yarl import URL
 
 from study.rehearsal.behaviour import Person
 from study.rehearsal.forms import ShownPage, read
@@ -110,15 +111,20 @@ class Walker:
         return await self._request("POST", url, fields)
 
     async def _request(self, method: str, url: str, fields: list[tuple[str, str]] | None) -> tuple[str, int, str]:
-        """Send, keep cookies, follow redirects with GET. Returns (address, status, body) of the page arrived at."""
+        """Send and follow redirects with GET. Returns (address, status, body) of the page arrived at."""
         while True:
-            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-            async with self.http.request(method, url, data=fields, headers=headers, allow_redirects=False) as answer:
-                self._keep(answer.headers.getall("Set-Cookie", []))
-                if answer.status not in (301, 302, 303):
-                    return url, answer.status, await answer.text()
-                await answer.read()
-                method, fields, url = "GET", None, answer.headers["Location"]
+            status, location, body = await self.send(method, url, fields)
+            if not location:
+                return url, status, body
+            method, fields, url = "GET", None, str(URL(url).join(URL(location)))
+
+    async def send(self, method: str, url: str, fields: list[tuple[str, str]] | None) -> tuple[int, str, str]:
+        """One request with this browser's cookies: (status, where it redirects to, body)."""
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        async with self.http.request(method, url, data=fields, headers=headers, allow_redirects=False) as answer:
+            self._keep(answer.headers.getall("Set-Cookie", []))
+            location = answer.headers["Location"] if answer.status in (301, 302, 303) else ""
+            return answer.status, location, await answer.text()
 
     def _keep(self, lines: list[str]) -> None:
         for line in lines:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from study.session import chain, identity, traces
 from study.session.forms import PageForm
 from study.session.models import Identity, Participant, Session, Submission
 from study.session.visit import Visit
+from study.session.walks import protocol_of_study
 from study.stages.base import Answers, Move
 
 
@@ -78,6 +80,14 @@ def new_session(*, study: Study, language: str) -> Session:
 
 
 @transaction.atomic
+def invite(*, study: Study, count: int) -> list[Session]:
+    """Sessions with links of their own, to be sent to people by hand (entry by personal link)."""
+    return [
+        new_session(study=study, language=protocol_of_study(study).languages[0]) for _ in range(count)
+    ]
+
+
+@transaction.atomic
 def preview(*, study: Study, arm: str, language: str) -> Session:
     """A session that walks one arm outside all counts: no slot, source `preview`."""
     participant = Participant.objects.create(study=study, source=Participant.Source.PREVIEW)
@@ -125,8 +135,6 @@ def refuse_unless_collecting(session: Session) -> None:
 
 def _validated(visit: Visit, form: PageForm) -> dict[str, Any] | None:
     """The payload, or None with the form's errors filled in."""
-    from django.core.exceptions import ValidationError
-
     if not form.is_valid():
         return None
     try:
@@ -265,4 +273,3 @@ def mark_shown(session: Session) -> None:
         session.shown_at = now
 
 
-__all__ = ["NotOpen", "OutOfOrder", "Rejected", "enter", "erase_answers", "mark_shown", "preview", "submit", "withdraw"]

@@ -6,11 +6,12 @@ A stage kind is pure apart from `context`, which may read the session's earlier 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from study.protocol.types import Arm, Item, Protocol, Question, Stage, Text
+from study.stages.columns import Column
 
 if TYPE_CHECKING:
     from study.session.visit import Visit
@@ -57,18 +58,6 @@ class Move:
 
 NEXT = Move()
 AGAIN = Move(again=True)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a tidy table, for exports and the codebook."""
-
-    name: str
-    table: str
-    type: str
-    label: str
-    levels: Sequence[str] = field(default_factory=tuple)
-    unit: str = ""
 
 
 def ask(id: str, kind: str, text: Text, **more: Any) -> Question:
