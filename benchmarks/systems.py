@@ -188,3 +188,59 @@ class OTree(Server):
         with urllib.request.urlopen(request) as reply:
             link = json.load(reply)["session_wide_url"]
         return ["/join/" + link.rpartition("/join/")[2]] * participants
+
+
+class Heed(Server):
+    """uvicorn with `processes` workers, as the Procfile runs it."""
+
+    def __init__(self, database_url: str, processes: int) -> None:
+        super().__init__()
+        self.database_url, self.processes = database_url, processes
+        self.name = f"heed{processes}"
+        self.people = 0
+
+    def prepare(self) -> None:
+        self.url = fresh_database(self.database_url, f"bench_{self.name}")
+        for arguments in (
+            ["manage.py", "collectstatic", "--noinput", "-v0"],
+            ["-m", "benchmarks.heed_study"],
+        ):
+            done = subprocess.run(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env={**os.environ, **self.environment()},
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise RuntimeError(f"{arguments}: {done.stdout}{done.stderr}")
+        self.study, *right = done.stdout.strip().splitlines()[-1].split()
+        self.right = dict(pair.split("=", 1) for pair in right)
+
+    def command(self) -> Sequence[str]:
+        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(self.port)]
+        command += [
+            "--lifespan",
+            "off",
+            "--no-access-log",
+            "--log-level",
+            "warning",
+            "--timeout-graceful-shutdown",
+            "2",
+        ]
+        return [*command, "--workers", str(self.processes)]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.url,
+            "HEED_STATE": str(CACHE / "bench-state"),
+            "HEED_LOG_LEVEL": "WARNING",
+        }
+
+    def entries(self, participants: int) -> list[str]:
+        first, self.people = self.people, self.people + participants
+        numbers = range(first, self.people)
+        return [f"/s/join/{self.study}/?PROLIFIC_PID={n:024x}&STUDY_ID=b&SESSION_ID={n:x}" for n in numbers]
+
+    def right_answers(self) -> dict[str, str]:
+        return self.right

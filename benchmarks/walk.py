@@ -16,7 +16,7 @@ ATTRIBUTE = re.compile(r"""([\w:-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)
 OPTION = re.compile(r"""<option\b[^>]*?\bvalue\s*=\s*"([^"]+)\"""", re.IGNORECASE)
 FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.IGNORECASE | re.DOTALL)
 TAGS = re.compile(r"(<[^>]+>|\s)+")
-NUMBER = "42"
+NUMBER, WORDS = "42", "I read the answer and compared it with what I knew."
 
 
 class Stuck(RuntimeError):
@@ -60,14 +60,12 @@ def fill(inside: str, right: dict[str, str]) -> list[tuple[str, str]]:
             fields[name] = value
         elif kind in ("radio", "checkbox"):
             wanted = right.get(name)
-            if kind == "checkbox" and name not in right and "required" not in given:
-                continue
             if name not in fields or value == wanted:
                 fields[name] = value
         elif tag == "select":
             fields[name] = right.get(name) or html.unescape(next(iter(OPTION.findall(inside)), ""))
-        elif given.get("tabindex") != "-1":  # -1: a trap for robots, which people never see
-            fields[name] = right.get(name) or (NUMBER if kind in ("number", "range") else "")
+        elif given.get("tabindex") != "-1":  # -1: a trap for robots, which people never see or fill in
+            fields[name] = right.get(name) or (NUMBER if kind in ("number", "range") else WORDS)
     return [*fields.items(), *([button] if button else [])]
 
 

@@ -1,4 +1,4 @@
-"""Consent, instructions and a comprehension check."""
+"""Consent, two pages of instructions and a comprehension check."""
 
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models
 
@@ -33,9 +33,13 @@ class Instructions(Page):
     pass
 
 
+class Example(Page):
+    pass
+
+
 class Comprehension(Page):
     form_model = "player"
     form_fields = ["purpose"]
 
 
-page_sequence = [Consent, Instructions, Comprehension]
+page_sequence = [Consent, Instructions, Example, Comprehension]

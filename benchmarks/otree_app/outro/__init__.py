@@ -1,4 +1,4 @@
-"""Three survey pages, demographics, and a debrief that ends the study."""
+"""What people noticed, five survey pages, demographics, a debrief and feedback."""
 
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models, widgets
 
@@ -35,9 +35,31 @@ class Player(BasePlayer):
     attitude_5 = rating()
     attitude_6 = rating()
     noticed = models.StringField(choices=["Yes", "No", "Not sure"], widget=widgets.RadioSelect)
+    strategy = models.LongStringField(blank=True)
     reason = models.LongStringField(blank=True)
+    use = models.StringField(choices=["Never", "Sometimes", "Often"], widget=widgets.RadioSelect)
+    belief_1 = rating()
+    belief_2 = rating()
+    belief_3 = rating()
+    belief_4 = rating()
+    feedback = models.LongStringField(blank=True)
     age = models.IntegerField(min=18, max=99)
     gender = models.StringField(choices=["Woman", "Man", "Another", "Rather not say"])
+
+
+class Recognition(Page):
+    form_model = "player"
+    form_fields = ["noticed"]
+
+
+class Strategy(Page):
+    form_model = "player"
+    form_fields = ["strategy", "reason"]
+
+
+class Use(Page):
+    form_model = "player"
+    form_fields = ["use"]
 
 
 class Trust(Page):
@@ -45,14 +67,14 @@ class Trust(Page):
     form_fields = [f"trust_{n}" for n in range(1, 7)]
 
 
+class Belief(Page):
+    form_model = "player"
+    form_fields = [f"belief_{n}" for n in range(1, 5)]
+
+
 class Attitudes(Page):
     form_model = "player"
     form_fields = [f"attitude_{n}" for n in range(1, 7)]
-
-
-class Recognition(Page):
-    form_model = "player"
-    form_fields = ["noticed", "reason"]
 
 
 class Demographics(Page):
@@ -64,4 +86,9 @@ class Debrief(Page):
     pass
 
 
-page_sequence = [Trust, Attitudes, Recognition, Demographics, Debrief]
+class Feedback(Page):
+    form_model = "player"
+    form_fields = ["feedback"]
+
+
+page_sequence = [Recognition, Strategy, Use, Trust, Belief, Attitudes, Demographics, Debrief, Feedback]
