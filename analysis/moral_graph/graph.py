@@ -11,7 +11,7 @@ from scipy.stats import norm, rankdata
 
 from analysis.estimate import check_level
 from analysis.moral_graph import ranks
-from analysis.moral_graph.rules import Counts, Rule, rule_of, tally
+from analysis.moral_graph.rules import Counts, Rule, answers, rule_of, tally
 from analysis.moral_graph.votes import Ballots, Duplicates, check, encode, select
 
 Floats = NDArray[np.float64]
@@ -86,8 +86,9 @@ def build(
     if resamples < 0:
         raise ValueError(f"resamples is {resamples}: 0 or more")
     ballots = encode(select(check(votes, duplicates=duplicates), case=case, context=context, group=group))
-    counts = tally(ballots)
-    scores = ranks.score(ballots, counts, rule)
+    cells = answers(ballots)
+    counts = tally(cells, ballots.reverse)
+    scores = ranks.score(ballots, cells, rule)
     drawn = np.full((0, len(scores.present)), np.nan)
     if resamples:
         drawn = ranks.resample(ballots, rule, resamples, np.random.default_rng(seed))[:, scores.present]

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.moral_graph import ranks
-from analysis.moral_graph.rules import Counts, Rule, from_cells, rule_of, tally
+from analysis.moral_graph.rules import Rule, answers, rule_of
 from analysis.moral_graph.votes import VERDICTS, Ballots
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ def takeovers(
     Columns: value, position (today), attackers (missing where most would not do), share, votes_each, most.
     """
     rule = rule_of(rule)
-    scores = ranks.score(ballots, tally(ballots), rule)
+    scores = ranks.score(ballots, answers(ballots), rule)
     order = scores.present[np.argsort(-scores.rank, kind="stable")]
     rows = []
     for position, code in enumerate(order[1 : candidates + 1], start=2):
@@ -92,13 +92,13 @@ def participants(ballots: Ballots, rule: str | Rule = "corrected") -> pd.DataFra
     that leaves the graph goes to 0) and winner (the winner without them).
     """
     rule = rule_of(rule)
-    whole = _ranked(ballots, tally(ballots), rule)
+    whole = _ranked(ballots, answers(ballots), rule)
     given = np.bincount(ballots.participant, minlength=len(ballots.participants))
     rows = []
     for code, participant in enumerate(ballots.participants):
         drawn = np.ones(len(ballots.participants))
         drawn[code] = 0
-        without = _ranked(ballots, tally(ballots, drawn), rule)
+        without = _ranked(ballots, answers(ballots, drawn), rule)
         winner = ballots.values[int(without.argmax())] if without.any() else None
         moved = float(np.abs(without - whole).max())
         rows.append({"participant": participant, "votes": given[code], "moved": moved, "winner": winner})
@@ -117,9 +117,9 @@ def _code(ballots: Ballots, value: Hashable) -> int:
     return int(found[0])
 
 
-def _ranked(ballots: Ballots, counts: Counts, rule: Rule) -> Floats:
+def _ranked(ballots: Ballots, cells: Floats, rule: Rule) -> Floats:
     """Ranks of all values, 0 for those without an edge."""
-    scores = ranks.score(ballots, counts, rule)
+    scores = ranks.score(ballots, cells, rule)
     found = np.zeros(len(ballots.values))
     found[scores.present] = scores.rank
     return found
@@ -143,21 +143,20 @@ class _Attack:
 
     def __init__(self, ballots: Ballots, rule: Rule, target: int, each: int) -> None:
         self.ballots, self.rule, self.target = ballots, rule, target
-        counts = tally(ballots)
-        self.cells = np.stack([counts.wiser, counts.not_wiser, counts.unsure], axis=1)
-        rank = _ranked(ballots, counts, rule)
+        self.cells = answers(ballots)
+        rank = _ranked(ballots, self.cells, rule)
         if not rank.any():
             raise ValueError("no edge is kept: there is no winner to replace")
-        self.added = self._ballot(counts, rank, each)
+        self.added = self._ballot(rank, each)
 
-    def _ballot(self, counts: Counts, rank: Floats, each: int) -> Floats:
+    def _ballot(self, rank: Floats, each: int) -> Floats:
         """One attacker's votes, (pairs, 3)."""
         ballots, winner = self.ballots, int(rank.argmax())
         towards = np.flatnonzero(ballots.target == self.target)
         towards = towards[np.argsort(-rank[ballots.source[towards]], kind="stable")][:each]
         against = np.flatnonzero((ballots.target == winner) & (winner != self.target))
         against = np.setdiff1d(against, towards)
-        against = against[np.argsort(-counts.wiser[against], kind="stable")][: each - len(towards)]
+        against = against[np.argsort(-self.cells[against, 0], kind="stable")][: each - len(towards)]
         added = np.zeros((ballots.pairs, len(VERDICTS)))
         added[towards, 0] = 1
         added[against, 1] = 1
@@ -165,8 +164,7 @@ class _Attack:
 
     def wins(self, attackers: int) -> bool:
         """Whether the value is alone at the top with so many attackers."""
-        counts = from_cells(self.cells + attackers * self.added, self.ballots.reverse)
-        rank = _ranked(self.ballots, counts, self.rule)
+        rank = _ranked(self.ballots, self.cells + attackers * self.added, self.rule)
         others = np.delete(rank, self.target)
         return bool(rank[self.target] > others.max(initial=0.0) + 1e-12)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array
 
-from analysis.moral_graph.rules import Counts, Rule, tally
+from analysis.moral_graph.rules import Rule, answers, tally
 from analysis.moral_graph.votes import Ballots
 
 Floats = NDArray[np.float64]
@@ -14,7 +14,7 @@ Ints = NDArray[np.intp]
 
 LEGACY_ITERATIONS = 100  # the published computation stops there, converged or not
 CLOSE_ENOUGH = 1e-13  # largest change of a rank, relative to the mean rank, at which iterating stops
-CLOSE_ENOUGH_RESAMPLED = 1e-6  # of a resample, whose ranks differ in the second digit
+CLOSE_ENOUGH_RESAMPLED = 1e-5  # of a resample, whose ranks differ in the second digit
 MOST_ITERATIONS = 1000
 
 
@@ -49,10 +49,13 @@ def pagerank(
     return whole
 
 
-def _transition(source: Ints, target: Ints, weight: Floats, nodes: int) -> csr_array:
+def _transition(source: Ints, target: Ints, weight: Floats, nodes: int) -> csc_array:
     """Column-stochastic matrix (nodes, nodes): entry (b, a) is the share of a's rank that goes to b."""
+    order = np.argsort(source, kind="stable")
     outgoing = np.bincount(source, weights=weight, minlength=nodes)
-    return csr_array((weight / outgoing[source], (target, source)), shape=(nodes, nodes))
+    start = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=nodes))])
+    shares = (weight / outgoing[source])[order]
+    return csc_array((shares, target[order], start), shape=(nodes, nodes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,17 @@ class Scores:
     wisdom: Floats
 
 
-def score(ballots: Ballots, counts: Counts, rule: Rule, close: float = CLOSE_ENOUGH) -> Scores:
-    """Rank the values that have at least one kept edge; wisdom is the sum of incoming likelihoods."""
+def score(ballots: Ballots, cells: Floats, rule: Rule, close: float = CLOSE_ENOUGH) -> Scores:
+    """Rank the values that have at least one kept edge; wisdom is the sum of incoming likelihoods.
+
+    cells: the answers to each pair, (pairs, 3).
+    """
+    possible = np.flatnonzero(cells[:, 0] >= rule.min_wiser)  # the others need not be counted
+    counts = tally(cells, ballots.reverse, possible)
     kept = counts.kept(rule)
     weight = counts.likelihood[kept]
-    ends = np.concatenate([ballots.source[kept], ballots.target[kept]])
+    edges = possible[kept]
+    ends = np.concatenate([ballots.source[edges], ballots.target[edges]])
     present = np.flatnonzero(np.bincount(ends, minlength=len(ballots.values)))
     place = np.zeros(len(ballots.values), dtype=np.intp)
     place[present] = np.arange(len(present))
@@ -95,6 +104,6 @@ def resample(ballots: Ballots, rule: Rule, resamples: int, rng: np.random.Genera
     ranks = np.full((resamples, len(ballots.values)), np.nan)
     for row in ranks:
         drawn = np.bincount(rng.integers(people, size=people), minlength=people).astype(np.float64)
-        scores = score(ballots, tally(ballots, drawn), rule, CLOSE_ENOUGH_RESAMPLED)
+        scores = score(ballots, answers(ballots, drawn), rule, CLOSE_ENOUGH_RESAMPLED)
         row[scores.present] = scores.rank
     return ranks

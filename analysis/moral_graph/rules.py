@@ -14,6 +14,7 @@ from analysis.moral_graph.votes import Ballots
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Counts:
         kept[kept] = self.at(kept).entropy(rule) <= rule.max_entropy
         return kept
 
-    def at(self, which: Flags | NDArray[np.intp]) -> "Counts":
+    def at(self, which: Flags | Ints) -> "Counts":
         """The counts of some pairs."""
         return Counts(
             self.wiser[which],
@@ -103,21 +104,24 @@ def bits(counts: Floats) -> Floats:
     return np.abs(entropy)  # no negative zero
 
 
-def tally(ballots: Ballots, drawn: Floats | None = None) -> Counts:
-    """Count the answers per ordered pair.
+def answers(ballots: Ballots, drawn: Floats | None = None) -> Floats:
+    """Votes wiser, not wiser and unsure per ordered pair, (pairs, 3).
 
     drawn: how often each participant counts, shape (participants,); once when not given. A bootstrap
     resample is a vector of such counts.
     """
     weights = None if drawn is None else drawn[ballots.participant]
-    cells = np.bincount(ballots.cell, weights=weights, minlength=3 * ballots.pairs).astype(np.float64)
-    return from_cells(cells.reshape(-1, 3), ballots.reverse)
+    cells = np.bincount(ballots.cell, weights=weights, minlength=3 * ballots.pairs)
+    return cells.reshape(-1, 3).astype(np.float64)
 
 
-def from_cells(cells: Floats, reverse: NDArray[np.intp]) -> Counts:
-    """Counts from answers (pairs, 3: wiser, not_wiser, unsure) and the index of each pair reversed, or -1."""
-    shown = cells.sum(axis=1)
-    turned = reverse >= 0
-    less_wise = np.where(turned, cells[reverse, 0], 0.0)
-    back = np.where(turned, shown[reverse], 0.0)
-    return Counts(cells[:, 0], cells[:, 1], cells[:, 2], less_wise, shown + back)
+def tally(cells: Floats, reverse: Ints, which: Ints | None = None) -> Counts:
+    """The counts of both directions from the answers (pairs, 3) and each pair's reverse (-1: never shown).
+
+    which: only of these pairs; of all when not given.
+    """
+    own = cells if which is None else cells[which]
+    back = reverse if which is None else reverse[which]
+    other = np.where((back >= 0)[:, None], cells[back], 0.0)
+    shown = own.sum(axis=1) + other.sum(axis=1)
+    return Counts(own[:, 0], own[:, 1], own[:, 2], other[:, 0], shown)

@@ -5,7 +5,7 @@ import pytest
 
 from analysis import moral_graph
 from analysis.moral_graph import CORRECTED, influence, ranks
-from analysis.moral_graph.rules import tally
+from analysis.moral_graph.rules import answers
 from tests.analysis.moral_graph.voters import many, scattered, votes
 
 
@@ -14,7 +14,7 @@ def encoded(frame):
 
 
 def winner(ballots) -> object:
-    scores = ranks.score(ballots, tally(ballots), CORRECTED)
+    scores = ranks.score(ballots, answers(ballots), CORRECTED)
     return ballots.values[scores.present[int(scores.rank.argmax())]]
 
 
