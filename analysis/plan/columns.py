@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.plan.people import holding
-from analysis.plan.types import Column, Outcome, Plan, Scalar
+from analysis.plan.types import Column, Outcome, Plan, Rule, Scalar
 
 Tables = dict[str, pd.DataFrame]
 
@@ -27,11 +27,15 @@ def mapped(plan: Plan, data: pd.DataFrame) -> Tables:
     for name, source in plan.columns.items():
         if source.column not in data:
             present = ", ".join(map(str, data.columns))
-            raise ColumnError(f"columns: '{name}' is to come from '{source.column}', which the data do not have; they have: {present}")
+            raise ColumnError(
+                f"columns: '{name}' is to come from '{source.column}', which the data do not have; they have: {present}"
+            )
         trials[name] = _recoded(data[source.column], source.values)
     for needed in ("participant", "item"):
         if needed not in trials:
-            raise ColumnError(f"the data have no column '{needed}' and the plan's `columns` do not say which it is")
+            raise ColumnError(
+                f"the data have no column '{needed}' and the plan's `columns` do not say which it is"
+            )
     trials = derived(trials, plan.no_verdict)
     return {"trials": trials, "participants": participants_of(trials)}
 
@@ -57,7 +61,11 @@ def derived(trials: pd.DataFrame, no_verdict: Sequence[Scalar]) -> pd.DataFrame:
     one of `no_verdict`.
     """
     out = trials.copy()
-    for name, left, right in (("ai_correct", "advice", "truth"), ("agree", "final", "advice"), ("correct", "final", "truth")):
+    for name, left, right in (
+        ("ai_correct", "advice", "truth"),
+        ("agree", "final", "advice"),
+        ("correct", "final", "truth"),
+    ):
         if name not in out and left in out and right in out:
             out[name] = _equal(out[left], out[right], no_verdict)
     return out
@@ -70,7 +78,7 @@ def _equal(left: pd.Series, right: pd.Series, no_verdict: Sequence[Scalar]) -> p
 
 
 def levelled(table: pd.DataFrame, levels: dict[Column, list[Scalar]]) -> tuple[pd.DataFrame, list[str]]:
-    """Declared factors as ordered categories; a value that is no declared level becomes missing and is counted in words."""
+    """Declared factors as ordered categories; any other value becomes missing and is counted in words."""
     out, warnings = table.copy(), []
     for name, order in levels.items():
         if name not in out:
@@ -79,7 +87,9 @@ def levelled(table: pd.DataFrame, levels: dict[Column, list[Scalar]]) -> tuple[p
         kept = values.where(values.isin(order))
         lost = int((values.notna() & kept.isna()).sum())
         if lost:
-            warnings.append(f"column '{name}': {lost} values are none of the plan's levels and count as missing")
+            warnings.append(
+                f"column '{name}': {lost} values are none of the plan's levels and count as missing"
+            )
         out[name] = pd.Categorical(kept, categories=order)
     return out, warnings
 
@@ -87,7 +97,9 @@ def levelled(table: pd.DataFrame, levels: dict[Column, list[Scalar]]) -> tuple[p
 def with_people(trials: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     """Trials beside what is known of their participant (columns that trials do not have themselves)."""
     extra = [name for name in participants if name not in trials]
-    return trials.merge(participants[["participant", *extra]], on="participant", how="left", validate="many_to_one")
+    return trials.merge(
+        participants[["participant", *extra]], on="participant", how="left", validate="many_to_one"
+    )
 
 
 def outcome_table(outcome: Outcome, tables: Tables) -> tuple[pd.DataFrame, str]:
@@ -119,7 +131,7 @@ def per_participant(outcome: Outcome, trials: pd.DataFrame, participants: pd.Dat
     return people.assign(**{outcome.column: people["participant"].map(value)})
 
 
-def _means(trials: pd.DataFrame, numbers: pd.Series, rules: list) -> pd.Series:
+def _means(trials: pd.DataFrame, numbers: pd.Series, rules: Sequence[Rule]) -> pd.Series:
     holds, _ = holding(rules, trials)
     return numbers[holds].groupby(trials.loc[holds, "participant"], observed=True).mean()
 
@@ -135,7 +147,7 @@ def as_kind(outcome: Outcome, column: pd.Series) -> pd.Series:
     if outcome.kind == "count" and ((numbers.dropna() < 0) | (numbers.dropna() % 1 != 0)).any():
         raise ColumnError(f"column '{outcome.column}' holds values that are no counts")
     if outcome.transform == "log":
-        return np.log(numbers.where(numbers > 0))
+        return pd.Series(np.log(numbers.where(numbers > 0)), index=numbers.index)
     return numbers
 
 
@@ -143,7 +155,9 @@ def _numeric(outcome: Outcome, column: pd.Series) -> pd.Series:
     try:
         return column.astype(object).where(column.notna(), np.nan).astype("float64")
     except (TypeError, ValueError):
-        raise ColumnError(f"column '{outcome.column}' holds {column.dropna().iloc[0]!r}: numbers are needed") from None
+        raise ColumnError(
+            f"column '{outcome.column}' holds {column.dropna().iloc[0]!r}: numbers are needed"
+        ) from None
 
 
 def _ordered(outcome: Outcome, column: pd.Series) -> pd.Series:

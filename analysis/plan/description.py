@@ -105,7 +105,9 @@ def as_shares(trials: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _measures(plan: Plan, table: MeasureTable, trials: pd.DataFrame, rng: np.random.Generator) -> list[MeasureRow]:
+def _measures(
+    plan: Plan, table: MeasureTable, trials: pd.DataFrame, rng: np.random.Generator
+) -> list[MeasureRow]:
     known = trials.dropna(subset=[name for name in table.by if name in trials])
     for name in table.by:
         if isinstance(known.get(name, pd.Series(dtype=object)).dtype, pd.CategoricalDtype):
@@ -118,17 +120,28 @@ def _measures(plan: Plan, table: MeasureTable, trials: pd.DataFrame, rng: np.ran
         replicates=table.draws,
         no_verdict=plan.no_verdict,
     )
-    return [_measure(dict(row), table.by) for row in rows.to_dict("records")]
+    return [
+        _measure({str(key): value for key, value in row.items()}, table.by) for row in rows.to_dict("records")
+    ]
 
 
 def _measure(row: dict[str, object], by: Sequence[str]) -> MeasureRow:
     counts = {"n": int(row["n"]), "clusters": int(row["clusters"]), "missing": int(row["missing"])}  # type: ignore[call-overload]
     value = finite(row["value"])
     estimate = Quantity(
-        value=value, se=finite(row["se"]), low=finite(row["low"]), high=finite(row["high"]), note=str(row["note"]), **counts
+        value=value,
+        se=finite(row["se"]),
+        low=finite(row["low"]),
+        high=finite(row["high"]),
+        note=str(row["note"]),
+        **counts,
     )
     bootstrap = Quantity(
-        value=value, se=finite(row["boot_se"]), low=finite(row["boot_low"]), high=finite(row["boot_high"]), **counts
+        value=value,
+        se=finite(row["boot_se"]),
+        low=finite(row["boot_low"]),
+        high=finite(row["boot_high"]),
+        **counts,
     )
     return MeasureRow(
         by={name: plain(row[name]) for name in by},
@@ -177,7 +190,9 @@ def rank_test(plan: Plan, test: RankTest, tables: Tables) -> RankResult:
     except (ColumnError, RuleError, KeyError) as error:
         return _no_test(test, contrast, str(error))
     if len(level) < 2 or len(reference) < 2:
-        return _no_test(test, contrast, f"{len(level)} and {len(reference)} participants: at least two each are needed")
+        return _no_test(
+            test, contrast, f"{len(level)} and {len(reference)} participants: at least two each are needed"
+        )
     with np.errstate(all="ignore"):
         found = stats.mannwhitneyu(reference, level, alternative="two-sided")
     return RankResult(
@@ -192,7 +207,13 @@ def rank_test(plan: Plan, test: RankTest, tables: Tables) -> RankResult:
 
 def _no_test(test: RankTest, contrast: str, problem: str) -> RankResult:
     return RankResult(
-        id=test.id, outcome=test.outcome, contrast=contrast, u=None, p=None, superiority=Quantity(), problem=problem
+        id=test.id,
+        outcome=test.outcome,
+        contrast=contrast,
+        u=None,
+        p=None,
+        superiority=Quantity(),
+        problem=problem,
     )
 
 
@@ -214,11 +235,15 @@ def _of(table: pd.DataFrame, factor: str, value: Scalar) -> pd.DataFrame:
 
 
 def superiority(level: np.ndarray, reference: np.ndarray) -> Quantity:
-    """P(level above reference) + half P(equal); standard error of DeLong et al. 1988, normal interval cut at 0 and 1."""
+    """P(level above reference) + half P(equal); standard error of DeLong et al. 1988, interval cut at 0 and 1."""
     order = np.sort(reference)
-    placed = (np.searchsorted(order, level, "left") + np.searchsorted(order, level, "right")) / (2 * len(order))
+    placed = (np.searchsorted(order, level, "left") + np.searchsorted(order, level, "right")) / (
+        2 * len(order)
+    )
     order = np.sort(level)
-    other = 1 - (np.searchsorted(order, reference, "left") + np.searchsorted(order, reference, "right")) / (2 * len(order))
+    other = 1 - (np.searchsorted(order, reference, "left") + np.searchsorted(order, reference, "right")) / (
+        2 * len(order)
+    )
     value = float(placed.mean())
     se = math.sqrt(placed.var(ddof=1) / len(level) + other.var(ddof=1) / len(reference))
     half = float(stats.norm.ppf(0.975)) * se

@@ -68,6 +68,8 @@ class Fitted:
     def unit(self, scale: str) -> str:
         """What a contrast on that scale is measured in."""
         own = self.outcome.unit if self.outcome else ""
+        if self.outcome and self.outcome.transform == "log":
+            own = f"log {own}".strip()
         return UNITS.get((self.spec.family, scale), own or "units of the outcome")
 
 
@@ -97,7 +99,9 @@ def model_rows(spec: Model, outcome: Outcome, tables: Tables) -> Rows:
     used = list(dict.fromkeys([column, *parse_formula(f"{column} ~ {spec.formula}").variables]))
     for name in used:
         if name not in table:
-            raise ColumnError(f"the model '{spec.id}' needs a column '{name}', which the {outcome.table} table does not have")
+            raise ColumnError(
+                f"the model '{spec.id}' needs a column '{name}', which the {outcome.table} table does not have"
+            )
     complete = table[used].notna().all(axis=1)
     kept = list(dict.fromkeys([*used, *(n for n in ("participant", "item") if n in table)]))
     frame = table.loc[complete, kept]
@@ -146,7 +150,9 @@ def weights(means: pd.DataFrame, contrast: Contrast) -> Floats:
     """The weight of each marginal mean in a contrast: +1 and −1, and for a difference of differences their product."""
     weight = _signs(means, contrast.factor, contrast.level, contrast.reference)
     if contrast.within is not None:
-        weight = weight * _signs(means, contrast.within.factor, contrast.within.level, contrast.within.reference)
+        weight = weight * _signs(
+            means, contrast.within.factor, contrast.within.level, contrast.within.reference
+        )
     return weight
 
 
@@ -170,17 +176,20 @@ def cells(fitted: Fitted, contrast: Contrast, scale: str) -> list[tuple[dict[str
     """Marginal means at every level of the contrast's factor (and of `within`'s), at its fixed values."""
     means = _means(fitted, contrast, scale)
     names = list(means.factors)
-    return [
-        ({name: row[name] for name in names} | dict(contrast.at), _quantity(fitted, dict(row), 0.95))
-        for row in means.table.to_dict("records")
-    ]
+    rows = [{str(key): value for key, value in row.items()} for row in means.table.to_dict("records")]
+    return [({n: row[n] for n in names} | dict(contrast.at), _quantity(fitted, row, 0.95)) for row in rows]
 
 
 def _quantity(fitted: Fitted, row: dict[str, Any], level: float) -> Quantity:
     numbers = {name: finite(row.get(name)) for name in ("se", "low", "high", "df", "statistic", "p")}
     rows = fitted.rows.missing if fitted.rows else 0
     return Quantity(
-        value=finite(row["estimate"]), level=level, n=_result(fitted).n, clusters=fitted.participants, missing=rows, **numbers
+        value=finite(row["estimate"]),
+        level=level,
+        n=_result(fitted).n,
+        clusters=fitted.participants,
+        missing=rows,
+        **numbers,
     )
 
 
@@ -190,7 +199,9 @@ def exponential(estimate: Quantity) -> Quantity:
         return estimate
     ratio = exp(min(estimate.value, 700.0))
     changed = {"value": ratio, "low": exp(min(estimate.low, 700.0)), "high": exp(min(estimate.high, 700.0))}
-    return estimate.model_copy(update=changed | {"se": ratio * estimate.se, "note": "p is of the log against 0"})
+    return estimate.model_copy(
+        update=changed | {"se": ratio * estimate.se, "note": "p is of the log against 0"}
+    )
 
 
 def _result(fitted: Fitted) -> MixedResult:

@@ -55,7 +55,7 @@ def judge_all(plan: Plan, fitted: dict[str, Fitted]) -> list[HypothesisResult]:
     asked = [_ask(h, fitted.get(h.model)) for h in plan.hypotheses]
     p = [None if a.problem else p_value(a.estimate, a.hypothesis.criterion) for a in asked]
     adjusted, sizes = _families(plan, p)
-    return [_judged(plan, a, *ps) for a, *ps in zip(asked, p, adjusted, sizes, strict=True)]
+    return [_judged(plan, *parts) for parts in zip(asked, p, adjusted, sizes, strict=True)]
 
 
 def _families(plan: Plan, p: list[float | None]) -> tuple[list[float | None], list[int]]:
@@ -85,16 +85,14 @@ def _effects(fitted: Fitted, contrast: Contrast, estimate: Quantity) -> list[Eff
     """The contrast where it is easier to read."""
     family = fitted.spec.family
     if family == "gaussian":
-        return _standardised(fitted, estimate)
-    if contrast.scale == "response":
-        link = estimation.contrast_of(fitted, contrast, scale="link")
-    else:
-        link = estimate
+        return [*_geometric(fitted, estimate), *_standardised(fitted, estimate)]
+    on_link = contrast.scale == "link"
+    link = estimate if on_link else estimation.contrast_of(fitted, contrast, scale="link")
     name = "rate ratio" if family == "poisson" else "odds ratio"
     if contrast.within is not None:
         name = f"ratio of {name}s"
     effects = [Effect(name=name, estimate=estimation.exponential(link))]
-    if contrast.scale == "link":
+    if on_link:
         other = "difference" if contrast.within is None else "difference of differences"
         unit = fitted.unit("response")
         response = estimation.contrast_of(fitted, contrast, scale="response")
@@ -102,12 +100,23 @@ def _effects(fitted: Fitted, contrast: Contrast, estimate: Quantity) -> list[Eff
     return effects
 
 
+def _geometric(fitted: Fitted, estimate: Quantity) -> list[Effect]:
+    """Of a logarithm: the ratio of geometric means."""
+    if fitted.outcome is None or fitted.outcome.transform != "log":
+        return []
+    return [Effect(name="ratio of geometric means", estimate=estimation.exponential(estimate))]
+
+
 def _standardised(fitted: Fitted, estimate: Quantity) -> list[Effect]:
     """The difference in units of the standard deviation of one observation (all variance parts together)."""
     result = fitted.result
     if result is None or estimate.value is None or estimate.se is None:
         return []
-    sds = [result.residual_sd, *result.random["sd"].astype(float)] if len(result.random) else [result.residual_sd]
+    sds = (
+        [result.residual_sd, *result.random["sd"].astype(float)]
+        if len(result.random)
+        else [result.residual_sd]
+    )
     sd = float(np.sqrt(np.sum(np.square(sds))))
     if not sd > 0:
         return []
@@ -181,9 +190,15 @@ def model_result(plan: Plan, fitted: Fitted) -> ModelResult:
         participants=fitted.participants,
         items=fitted.items,
         missing=fitted.rows.missing,
-        terms=[_term(row, fitted) for row in result.fixed.to_dict("records")],
+        terms=[
+            _term({str(key): value for key, value in row.items()}, fitted)
+            for row in result.fixed.to_dict("records")
+        ],
         tests=_term_tests(result),
-        random=[RandomSd(group=r["group"], term=r["term"], sd=finite(r["sd"])) for r in result.random.to_dict("records")],
+        random=[
+            RandomSd(group=r["group"], term=r["term"], sd=finite(r["sd"]))
+            for r in result.random.to_dict("records")
+        ],
         residual_sd=finite(result.residual_sd),
         log_likelihood=finite(result.log_likelihood),
         converged=result.converged,
@@ -215,7 +230,9 @@ def _term_tests(result: MixedResult) -> list[TermTest]:
         return []
     terms = list(dict.fromkeys(c.term for c in design.columns if c.term))
     whole = [t for t in terms if not any(set(t) < set(other) for other in terms)]
-    return [_joint(result, ":".join(t), [i for i, c in enumerate(design.columns) if c.term == t]) for t in whole]
+    return [
+        _joint(result, ":".join(t), [i for i, c in enumerate(design.columns) if c.term == t]) for t in whole
+    ]
 
 
 def _joint(result: MixedResult, name: str, places: list[int]) -> TermTest:

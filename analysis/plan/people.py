@@ -67,7 +67,11 @@ def _apply(rule: Exclusion, people: pd.DataFrame, left: set[object]) -> tuple[Ru
     matched = set(people.loc[holds, "participant"])
     removed = matched & left
     rows = people[people["participant"].isin(list(removed))]
-    by_arm = {str(arm): int(n) for arm, n in rows["arm"].value_counts(sort=False).items() if n} if "arm" in rows else {}
+    by_arm = (
+        {str(arm): int(n) for arm, n in rows["arm"].value_counts(sort=False).items() if n}
+        if "arm" in rows
+        else {}
+    )
     count = _count(rule, len(matched), len(removed), int(undecided.sum()), by_arm)
     return count, matched
 
@@ -121,7 +125,9 @@ def _compare(column: pd.Series, rule: Rule) -> pd.Series[bool]:
         found = _compared(values, rule)
     except TypeError:
         kind = type(values.iloc[0]).__name__
-        raise RuleError(f"column '{rule.column}' holds {kind} values, which cannot be compared with {rule.value!r}") from None
+        raise RuleError(
+            f"column '{rule.column}' holds {kind} values, which cannot be compared with {rule.value!r}"
+        ) from None
     return found.reindex(column.index, fill_value=False).astype(bool)
 
 

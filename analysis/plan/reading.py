@@ -25,7 +25,9 @@ def read_plan(path: Path) -> Plan:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise PlanError(f"{path.name} cannot be read: {error}") from None
     if not isinstance(document, dict):
-        raise PlanError(f"{path.name} holds no mapping: a plan begins with names such as outcomes, models, hypotheses")
+        raise PlanError(
+            f"{path.name} holds no mapping: a plan begins with names such as outcomes, models, hypotheses"
+        )
     content = document.get("plan", document)
     try:
         return Plan.model_validate(content)
@@ -43,4 +45,6 @@ def read_data(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise PlanError(f"{path.name} cannot be read as {'Parquet' if path.suffix == '.parquet' else 'CSV'}: {error}") from None
+        raise PlanError(
+            f"{path.name} cannot be read as {'Parquet' if path.suffix == '.parquet' else 'CSV'}: {error}"
+        ) from None

@@ -13,9 +13,9 @@ import rfc8785
 from analysis.plan import description
 from analysis.plan.columns import Tables, derived, levelled
 from analysis.plan.estimation import Fitted, fit
+from analysis.plan.hypotheses import judge_all, model_result
 from analysis.plan.people import People, sort_people
 from analysis.plan.results import HypothesisResult, Results, Sample, SensitivityRow
-from analysis.plan.hypotheses import model_result, judge_all
 from analysis.plan.types import Model, Plan
 
 Step = Callable[[str], None]
@@ -80,7 +80,9 @@ def analysed_tables(plan: Plan, tables: Tables) -> Tables:
 def only(tables: Tables, people: Collection[object]) -> Tables:
     """The rows of these participants."""
     kept = list(people)
-    return {name: table[table["participant"].isin(kept)].reset_index(drop=True) for name, table in tables.items()}
+    return {
+        name: table[table["participant"].isin(kept)].reset_index(drop=True) for name, table in tables.items()
+    }
 
 
 def sha256(plan: Plan) -> str:
@@ -114,7 +116,12 @@ def _by_arm(participants: pd.DataFrame) -> dict[str, int]:
 
 
 def _sensitivity(
-    plan: Plan, tables: Tables, people: People, fitted: dict[str, Fitted], tested: list[HypothesisResult], progress: Step
+    plan: Plan,
+    tables: Tables,
+    people: People,
+    fitted: dict[str, Fitted],
+    tested: list[HypothesisResult],
+    progress: Step,
 ) -> list[SensitivityRow]:
     """The hypotheses again with other people: without the flagged, and with those the rules excluded."""
     samples = {
@@ -148,5 +155,7 @@ def _compared(registered: HypothesisResult, other: HypothesisResult, variation: 
     )
 
 
-def _other_estimators(plan: Plan, fitted: dict[str, Fitted], tested: list[HypothesisResult]) -> list[SensitivityRow]:
+def _other_estimators(
+    plan: Plan, fitted: dict[str, Fitted], tested: list[HypothesisResult]
+) -> list[SensitivityRow]:
     return []

@@ -39,12 +39,14 @@ class Rule(Frozen):
 
 
 class Exclusion(Frozen):
-    """Who is left out of the confirmatory analysis (`exclude`), or only marked and reported with and without (`flag`)."""
+    """Who is left out of the confirmatory analysis (`exclude`), or marked and reported with and without (`flag`)."""
 
     id: Id
     sentence: str
     when: list[Rule] = Field(min_length=1, description="all must hold, on the participants table")
-    measured: Literal["before", "after"] = Field(description="before or after the arm could act on the participant")
+    measured: Literal["before", "after"] = Field(
+        description="before or after the arm could act on the participant"
+    )
     action: Literal["exclude", "flag"] = "exclude"
     reason: str = Field(default="", description="why a rule measured after treatment is acceptable")
 
@@ -80,7 +82,9 @@ class Model(Frozen):
     formula: str = Field(examples=["arm * ai_correct + (1 | participant) + (1 | item)"])
     family: Literal["binomial", "gaussian", "poisson", "ordinal"]
     subset: list[Rule] = []
-    errors: Literal["model", "HC3"] = Field(default="model", description="HC3 for models without random effects")
+    errors: Literal["model", "HC3"] = Field(
+        default="model", description="HC3 for models without random effects"
+    )
     df: Literal["satterthwaite", "kenward-roger"] = "satterthwaite"
     role: Literal["primary", "secondary", "robustness", "exploratory"] = "primary"
 
@@ -152,9 +156,20 @@ class MeasureTable(Frozen):
     """Reliance measures to report, by groups, with intervals."""
 
     by: list[Column] = ["arm"]
-    measures: list[Literal["agreement", "accuracy", "overreliance", "underreliance", "switch_fraction", "rair", "rsr",
-                           "weight_of_advice", "d_prime", "criterion_c"]] = ["agreement", "accuracy", "overreliance",
-                                                                              "underreliance"]
+    measures: list[
+        Literal[
+            "agreement",
+            "accuracy",
+            "overreliance",
+            "underreliance",
+            "switch_fraction",
+            "rair",
+            "rsr",
+            "weight_of_advice",
+            "d_prime",
+            "criterion_c",
+        ]
+    ] = ["agreement", "accuracy", "overreliance", "underreliance"]
     draws: int = Field(default=1000, ge=100, le=20000, description="cluster bootstrap draws")
 
 
@@ -189,12 +204,16 @@ class ColumnMap(Frozen):
 class Plan(Frozen):
     """What will be computed. Whatever is not in here is exploratory."""
 
-    levels: dict[Column, list[Scalar]] = Field(default={}, description="factor levels in order; the first is the reference")
+    levels: dict[Column, list[Scalar]] = Field(
+        default={}, description="factor levels in order; the first is the reference"
+    )
     exclusions: list[Exclusion] = []
     outcomes: list[Outcome] = []
     models: list[Model] = []
     hypotheses: list[Hypothesis] = []
-    multiplicity: dict[Id, Literal["holm", "none"]] = Field(default={"main": "holm"}, description="per family")
+    multiplicity: dict[Id, Literal["holm", "none"]] = Field(
+        default={"main": "holm"}, description="per family"
+    )
     measures: list[MeasureTable] = []
     summaries: list[Summary] = []
     rank_tests: list[RankTest] = []
@@ -202,6 +221,8 @@ class Plan(Frozen):
         default="complete", description="before exclusions: who finished, or everybody who was assigned"
     )
     no_verdict: list[Scalar] = Field(default=["unsure"], description="advice that gives no answer")
-    missing: str = Field(default="Undefined or missing outcomes are left out of the model that needs them and counted.")
+    missing: str = Field(
+        default="Undefined or missing outcomes are left out of the model that needs them and counted."
+    )
     columns: dict[Column, ColumnMap] = Field(default={}, description="column mapping for imported data")
     seed: int = Field(default=20240603, description="seed of the bootstrap, so that the report repeats")

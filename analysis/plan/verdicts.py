@@ -60,14 +60,17 @@ def interval(estimate: Quantity, level: float) -> tuple[float, float] | None:
     if not estimate.testable or estimate.value is None or estimate.se is None:
         return None
     df = estimate.df if estimate.df is not None and isfinite(estimate.df) else inf
-    half = float(stats.t.ppf((1 + level) / 2, df) if isfinite(df) else stats.norm.ppf((1 + level) / 2)) * estimate.se
+    half = (
+        float(stats.t.ppf((1 + level) / 2, df) if isfinite(df) else stats.norm.ppf((1 + level) / 2))
+        * estimate.se
+    )
     return estimate.value - half, estimate.value + half
 
 
 def judge(
     estimate: Quantity, criterion: Criterion, *, alpha: float, p_adjusted: float | None, family_size: int = 1
 ) -> Judged:
-    """The verdict on one hypothesis. p_adjusted: its p after adjustment; family_size: hypotheses it shares alpha with."""
+    """The verdict on one hypothesis. p_adjusted: after adjustment; family_size: hypotheses it shares alpha with."""
     if not estimate.testable or p_adjusted is None or estimate.value is None:
         return Judged("not evaluable", estimate.note or "there is no estimate with a standard error")
     significant = p_adjusted < alpha
@@ -78,10 +81,17 @@ def judge(
     side = "above" if is_above else "below"
     told = f"the estimate is {side} {criterion.value:g}"
     if not significant:
-        return Judged("inconclusive", f"{told}, but a value on the other side is not ruled out at α = {alpha:g}")
+        return Judged(
+            "inconclusive", f"{told}, but a value on the other side is not ruled out at α = {alpha:g}"
+        )
     if is_above == wanted_above:
-        return Judged("supported", f"{told}, as predicted, and the data rule out the other side at α = {alpha:g}")
-    return Judged("contradicted", f"{told}, against the prediction, and the data rule out the other side at α = {alpha:g}")
+        return Judged(
+            "supported", f"{told}, as predicted, and the data rule out the other side at α = {alpha:g}"
+        )
+    return Judged(
+        "contradicted",
+        f"{told}, against the prediction; the data rule out the other side at α = {alpha:g}",
+    )
 
 
 def _equivalence(estimate: Quantity, bounds: tuple[float, float], significant: bool, alpha: float) -> Judged:

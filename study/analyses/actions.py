@@ -39,8 +39,8 @@ def analyse(
     """Run the latest registered plan on the study's tables, write the report, and keep both.
 
     The run is confirmatory when the study is closed; before that it needs a recorded unblinding and is stamped
-    exploratory. Raises Blinded, or WrongState for a draft. Model fits happen outside any transaction; a run that fails is
-    kept with its reason, and the error is raised.
+    exploratory. Raises Blinded, or WrongState for a draft. Model fits happen outside any transaction; a run that
+    fails is kept with its reason, and the error is raised.
     """
     blinding.require_sight(study)
     registration = current(study)
@@ -51,7 +51,9 @@ def analyse(
         return _filled(run_row, study, step, progress)
     except Exception as error:
         AnalysisRun.objects.filter(pk=run_row.pk).update(
-            state=AnalysisRun.State.FAILED, problem=f"{type(error).__name__}: {error}", finished_at=timezone.now()
+            state=AnalysisRun.State.FAILED,
+            problem=f"{type(error).__name__}: {error}",
+            finished_at=timezone.now(),
         )
         raise
 
@@ -62,14 +64,23 @@ def _filled(run_row: AnalysisRun, study: Study, step: Step, progress: Progress) 
     tables = tidy(study, with_events=False, progress=progress)
     results = run(protocol.plan, tables.as_dict(), progress=step)
     counts = flow(tables.participants, results.sample)
-    registrations = list(study.registrations.order_by("version").select_related("registered_by", "approved_by"))
+    registrations = list(
+        study.registrations.order_by("version").select_related("registered_by", "approved_by")
+    )
     found = deviations(Evidence(study, registrations, protocol, tables, counts, results))
     step("report")
     run_row.results = results.model_dump(mode="json")
     run_row.flow = counts.as_dict()
     run_row.deviations = [d.as_dict() for d in found]
     run_row.state, run_row.finished_at = AnalysisRun.State.DONE, timezone.now()
-    run_row.html = render(StudyReport(study, registrations, protocol, results, counts, found, run_row, tables))
+    run_row.html = render(
+        StudyReport(study, registrations, protocol, results, counts, found, run_row, tables)
+    )
     run_row.save()
-    audit(study, name_of(run_row.by), "analysed", {"plan_sha256": results.plan_sha256, "confirmatory": run_row.confirmatory})
+    audit(
+        study,
+        name_of(run_row.by),
+        "analysed",
+        {"plan_sha256": results.plan_sha256, "confirmatory": run_row.confirmatory},
+    )
     return Analysed(run_row, results, tables)

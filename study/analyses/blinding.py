@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models, transaction
 
-from study.registration.actions import name_of
+from study.registration.actions import Person, name_of
 from study.registration.audit import audit
 from study.registration.errors import Refused
 from study.registration.frozen import current, protocol_of
@@ -39,11 +39,15 @@ def require_sight(study: Study) -> None:
 
 
 @transaction.atomic
-def unblind(*, study: Study, reason: str, by: object, approved_by: object = None) -> None:
+def unblind(*, study: Study, reason: str, by: Person, approved_by: Person = None) -> None:
     """Open outcomes before the end, on the record. Raises Refused without a reason or, where the protocol asks for
     two people, without the second."""
     if not reason.strip():
         raise Refused("An unblinding needs a reason; it will stand in the report.")
     check_two_people(protocol_of(current(study).pk), by, approved_by)
-    data = {"reason": reason.strip(), "approved_by": name_of(approved_by) if approved_by else "", "state": study.state}
+    data = {
+        "reason": reason.strip(),
+        "approved_by": name_of(approved_by) if approved_by else "",
+        "state": study.state,
+    }
     audit(study, name_of(by), UNBLINDED, data)

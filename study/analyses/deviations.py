@@ -65,24 +65,42 @@ def _sample(e: Evidence) -> list[Deviation]:
     late = sum(arm.late for arm in e.flow.arms)
     found = [Deviation("Sample", "as planned", f"{completed} people completed; {target} were planned.")]
     if completed < target:
-        found = [Deviation("Sample", "deviation", f"{completed} people completed; {target} were planned. Collection ended early.")]
+        found = [
+            Deviation(
+                "Sample",
+                "deviation",
+                f"{completed} people completed; {target} were planned. Collection ended early.",
+            )
+        ]
     elif completed - late > target:
         found = [Deviation("Sample", "deviation", f"{completed} people completed; {target} were planned.")]
     if late:
-        text = f"{late} people completed after their place had been given to somebody else; they are analysed."
+        text = (
+            f"{late} people completed after their place had been given to somebody else; they are analysed."
+        )
         found.append(Deviation("Sample", "note", text))
     return found
 
 
 def _exclusions(e: Evidence) -> list[Deviation]:
     sample = e.results.sample
-    found = [Deviation("Exclusions", "deviation", f"{r.sentence} {r.problem}") for r in sample.rules if r.problem]
+    found = [
+        Deviation("Exclusions", "deviation", f"{r.sentence} {r.problem}") for r in sample.rules if r.problem
+    ]
     after = [r for r in sample.rules if r.measured == "after" and r.action == "exclude" and r.removed]
     found += [
-        Deviation("Exclusions", "note", f"{r.sentence} This was measured after the arms could differ; it removed {r.removed}.")
+        Deviation(
+            "Exclusions",
+            "note",
+            f"{r.sentence} This was measured after the arms could differ; it removed {r.removed}.",
+        )
         for r in after
     ]
-    undecided = [f"{r.sentence} Could not be decided for {r.undecided} people, who stay in." for r in sample.rules if r.undecided]
+    undecided = [
+        f"{r.sentence} Could not be decided for {r.undecided} people, who stay in."
+        for r in sample.rules
+        if r.undecided
+    ]
     found += [Deviation("Exclusions", "note", text) for text in undecided]
     planned = f"{sample.excluded} of {sample.eligible} people left out, by the registered rules alone."
     return found or [Deviation("Exclusions", "as planned", planned)]
@@ -99,7 +117,10 @@ def _assignment(e: Evidence) -> list[Deviation]:
 
 
 def _looks(e: Evidence) -> list[Deviation]:
-    recorded = [f"Outcomes were opened before the end by {x.actor} on {x.at:%Y-%m-%d}: {x.data.get('reason', '')}" for x in early_looks(e.study)]
+    recorded = [
+        f"Outcomes were opened before the end by {x.actor} on {x.at:%Y-%m-%d}: {x.data.get('reason', '')}"
+        for x in early_looks(e.study)
+    ]
     runs = AnalysisRun.objects.filter(study=e.study, state=AnalysisRun.State.DONE)
     early = runs.filter(started_at__lt=e.study.closed_at).count() if e.study.closed_at else runs.count()
     if early:
@@ -110,8 +131,8 @@ def _looks(e: Evidence) -> list[Deviation]:
 def _amendments(e: Evidence) -> list[Deviation]:
     under = Counter(e.tables.participants["registration"].dropna().astype(int))
     told = [
-        f"Version {r.version} of {r.registered_at:%Y-%m-%d}: {r.reason} ({_changes(r.difference)}; {under[r.version]} people "
-        "took part under it)"
+        f"Version {r.version} of {r.registered_at:%Y-%m-%d}: {r.reason} ({_changes(r.difference)}; "
+        f"{under[r.version]} people took part under it)"
         for r in e.registrations[1:]
     ]
     return _point("Amendments", told, "The registered document was never amended.")
@@ -123,8 +144,15 @@ def _changes(difference: list[Any]) -> str:
 
 def _models(e: Evidence) -> list[Deviation]:
     problems = [f"'{m.id}' could not be fitted: {m.problem}" for m in e.results.models if m.problem]
-    unsettled = [f"'{m.id}': {w}" for m in e.results.models if not m.problem and (not m.converged or m.separated) for w in m.warnings]
-    notes = [f"'{m.id}': {w}" for m in e.results.models if m.converged and not m.separated for w in m.warnings]
+    unsettled = [
+        f"'{m.id}': {w}"
+        for m in e.results.models
+        if not m.problem and (not m.converged or m.separated)
+        for w in m.warnings
+    ]
+    notes = [
+        f"'{m.id}': {w}" for m in e.results.models if m.converged and not m.separated for w in m.warnings
+    ]
     fine = f"All {len(e.results.models)} registered models were fitted as written."
     found = _point("Models", [*problems, *unsettled], fine)
     return found + [Deviation("Models", "note", text) for text in notes]
@@ -139,7 +167,11 @@ def _missing(e: Evidence) -> list[Deviation]:
     undefined: dict[tuple[str, ...], list[str]] = {}
     for m in e.results.missing:
         undefined.setdefault(tuple(m.without), []).append(m.label)
-    told += [f"Not asked or not defined in {', '.join(arms)}: {'; '.join(names)}." for arms, names in undefined.items() if arms]
+    told += [
+        f"Not asked or not defined in {', '.join(arms)}: {'; '.join(names)}."
+        for arms, names in undefined.items()
+        if arms
+    ]
     told += [warning[0].upper() + warning[1:] + "." for warning in e.results.warnings]
     return _point("Missing data", told, "No outcome has a missing value among the analysed.", "note")
 
@@ -155,7 +187,11 @@ def _time(e: Evidence) -> list[Deviation]:
         return []
     moment = parse_datetime(until)
     last = moment.date() if moment else date.fromisoformat(until[:10])
-    late = [f"Collection was to end by {last}; the study was closed on {closed:%Y-%m-%d}."] if closed and closed.date() > last else []
+    late = (
+        [f"Collection was to end by {last}; the study was closed on {closed:%Y-%m-%d}."]
+        if closed and closed.date() > last
+        else []
+    )
     return _point("Time of collection", late, f"Collection ended before {last}, as planned.")
 
 

@@ -18,9 +18,12 @@ class AnalysisRun(models.Model):
     state = models.CharField(max_length=7, choices=State, default=State.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     confirmatory = models.BooleanField(
-        default=False, help_text="the registered plan on the data of a closed study; anything else is exploratory"
+        default=False,
+        help_text="the registered plan on the data of a closed study; anything else is exploratory",
     )
     results = models.JSONField(null=True, help_text="analysis.plan.results.Results as JSON")
     flow = models.JSONField(null=True, help_text="CONSORT counts")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import pandas as pd
 
@@ -30,7 +33,12 @@ class Picture:
 
 
 def pictures(
-    results: Results, plan: Plan, labels: dict[str, str], *, flow: Flow | None = None, tables: Tables | None = None
+    results: Results,
+    plan: Plan,
+    labels: dict[str, str],
+    *,
+    flow: Flow | None = None,
+    tables: Tables | None = None,
 ) -> dict[str, object]:
     """Figures by their place in the report; one that cannot be drawn is left out."""
     found: dict[str, object] = {
@@ -54,7 +62,7 @@ def _try(draw: Callable[[], Picture | None]) -> Picture | None:
 
 def _picture(figure: Figure, caption: str, *, wide: bool = False) -> Picture:
     source = "data:image/svg+xml;base64," + base64.b64encode(figure.svg()).decode()
-    return Picture(source, figure.alt, caption, wide)
+    return Picture(source, " ".join(figure.alt.split()), caption, wide)
 
 
 def participants(flow: Flow, labels: dict[str, str]) -> Picture:
@@ -106,7 +114,7 @@ def plane(results: Results, labels: dict[str, str]) -> Picture | None:
     whole = pd.DataFrame(points).dropna() if points else pd.DataFrame()
     if whole.empty or "right" not in whole:
         return None
-    caption = "The reliance plane. Up and to the left is better: following the AI when it is right and not when it is wrong."
+    caption = "The reliance plane. Up and to the left is better: the AI is followed when it is right, not when it is wrong."
     return _picture(reliance_plane(whole), caption)
 
 
@@ -115,8 +123,12 @@ def contrasts(results: Results) -> Picture | None:
     rows = [row for h in results.hypotheses if (row := _forest_row(h)) is not None]
     if len(rows) < 2:
         return None
-    drawn = forest(pd.DataFrame(rows), label="difference in percentage points", factor=100, unit=POINTS, decimals=1)
-    return _picture(drawn, "Hypotheses that speak of a probability, as differences in percentage points.", wide=True)
+    drawn = forest(
+        pd.DataFrame(rows), label="difference in percentage points", factor=100, unit=POINTS, decimals=1
+    )
+    return _picture(
+        drawn, "Hypotheses that speak of a probability, as differences in percentage points.", wide=True
+    )
 
 
 def _forest_row(h: HypothesisResult) -> dict[str, object] | None:
@@ -132,13 +144,15 @@ def outcome_means(results: Results, plan: Plan, tables: Tables, labels: dict[str
     """Means by arm of the outcomes of primary models, one dot a participant behind."""
     wanted = dict.fromkeys(m.outcome for m in plan.models if m.role == "primary")
     outcomes = {o.id: o for o in plan.outcomes}
-    drawn = [_try(lambda name=name: _means(results, outcomes[name], tables, labels)) for name in wanted if name in outcomes]
+    known = [outcomes[name] for name in wanted if name in outcomes]
+    drawn = [_try(partial(_means, results, outcome, tables, labels)) for outcome in known]
     return [picture for picture in drawn if picture is not None][:MOST_MEANS]
 
 
 def _means(results: Results, outcome: Outcome, tables: Tables, labels: dict[str, str]) -> Picture | None:
     if outcome.kind not in ("binary", "continuous"):
         return None
+    labels = {arm: textwrap.fill(label, 16) for arm, label in labels.items()}
     groups = [g for g in results.summaries if g.outcome == outcome.id and list(g.by) == ["arm"]]
     try:
         people = _people(outcome, tables)
@@ -147,7 +161,7 @@ def _means(results: Results, outcome: Outcome, tables: Tables, labels: dict[str,
     estimates = _estimates(groups, labels)
     people = people.assign(arm=[labels.get(str(arm), str(arm)) for arm in people["arm"]])
     people = people[people["arm"].isin(estimates["arm"])]
-    unit = "share" if outcome.kind == "binary" else "number"
+    unit: Literal["share", "number"] = "share" if outcome.kind == "binary" else "number"
     name = outcome.label + (f" ({outcome.unit})" if outcome.unit else "")
     drawn = means(estimates, people, label=name, unit=unit, order=list(estimates["arm"]))
     return _picture(drawn, outcome.label + ", by condition.")
@@ -155,7 +169,12 @@ def _means(results: Results, outcome: Outcome, tables: Tables, labels: dict[str,
 
 def _estimates(groups: Sequence[Group], labels: dict[str, str]) -> pd.DataFrame:
     rows = [
-        {"arm": labels.get(str(g.by["arm"]), str(g.by["arm"])), "value": g.mean.value, "low": g.mean.low, "high": g.mean.high}
+        {
+            "arm": labels.get(str(g.by["arm"]), str(g.by["arm"])),
+            "value": g.mean.value,
+            "low": g.mean.low,
+            "high": g.mean.high,
+        }
         for g in groups
         if g.mean.available
     ]
@@ -166,5 +185,7 @@ def _people(outcome: Outcome, tables: Tables) -> pd.DataFrame:
     """One mean a participant."""
     table, column = outcome_table(outcome, tables)
     table = table.dropna(subset=["arm", column])
-    value = table.assign(value=table[column].astype("float64")).groupby(["participant", "arm"], observed=True)["value"]
+    value = table.assign(value=table[column].astype("float64")).groupby(
+        ["participant", "arm"], observed=True
+    )["value"]
     return value.mean().reset_index()

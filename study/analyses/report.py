@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,16 @@ from study.tables.consort import Flow
 from study.tables.tidy import Tables
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "not evaluable")
-SHARES = ("agreement", "accuracy", "overreliance", "underreliance", "initial_accuracy", "switch_fraction", "rair", "rsr")
+SHARES = (
+    "agreement",
+    "accuracy",
+    "overreliance",
+    "underreliance",
+    "initial_accuracy",
+    "switch_fraction",
+    "rair",
+    "rsr",
+)
 POINTS = "percentage points"
 
 
@@ -61,7 +70,11 @@ class StudyReport:
             "confirmatory": confirmatory,
             "questions": self.protocol.exploratory,
             "pictures": pictures(
-                self.results, self.protocol.plan, labels, flow=self.flow, tables=analysed_tables(self.protocol.plan, self.tables.as_dict())
+                self.results,
+                self.protocol.plan,
+                labels,
+                flow=self.flow,
+                tables=analysed_tables(self.protocol.plan, self.tables.as_dict()),
             ),
             "seed_shown": self.study.state in (Study.State.CLOSED, Study.State.ARCHIVED),
         }
@@ -81,19 +94,28 @@ class PlainReport:
         return shared(self.results, self.plan) | {
             "title": f"{self.plan_name} on {self.data_name}",
             "language": "en",
-            "stamp": ("Not a registered study", "A plan run on a table. Nothing here was registered with this programme."),
+            "stamp": (
+                "Not a registered study",
+                "A plan run on a table. Nothing here was registered with this programme.",
+            ),
             "pictures": pictures(self.results, self.plan, {}, tables=analysed_tables(self.plan, self.tables)),
         }
 
 
 def stamp(study: Study, *, confirmatory: bool) -> tuple[str, str] | None:
-    """The words over a report that is not what it might be taken for; None for a confirmatory report of a real study."""
+    """The words over a report that might be taken for more than it is; None for a confirmatory one of a real study."""
     if study.mode == Study.Mode.REHEARSAL:
-        return "Rehearsal", "Every participant here was simulated. Nothing on this page is evidence about people."
+        return (
+            "Rehearsal",
+            "Every participant here was simulated. Nothing on this page is evidence about people.",
+        )
     if study.mode == Study.Mode.PILOT:
         return "Pilot", "Data of a pilot. They are not part of the registered sample."
     if not confirmatory:
-        return "Exploratory", "The plan was run before the study was closed. These are not the registered results."
+        return (
+            "Exploratory",
+            "The plan was run before the study was closed. These are not the registered results.",
+        )
     return None
 
 
@@ -117,9 +139,13 @@ class Card:
 def card(result: HypothesisResult) -> Card:
     """The estimate on the scale that reads best: percentage points where it was tested against 0 on log odds."""
     readable, factor, unit = result.estimate, 1.0, result.unit
-    response = next((e for e in result.effects if e.name.endswith("in probability")), None)
+    response = next(
+        (e for e in result.effects if e.name.endswith(("in probability", "in mean category"))), None
+    )
     if response and result.bounds is None and result.reference == 0:
-        readable, factor, unit = response.estimate, 100.0, POINTS
+        readable, unit = response.estimate, "points of the rating"
+        if response.name.endswith("in probability"):
+            factor, unit = 100.0, POINTS
     elif result.unit == "probability":
         factor, unit = 100.0, POINTS
     digits = 1 if factor == 100 else None
@@ -145,15 +171,17 @@ def _effect(name: str, estimate: Quantity) -> tuple[str, str, str]:
 def _strip(result: HypothesisResult, shown: Quantity, factor: float, unit: str) -> SafeString | None:
     if shown.value is None or shown.low is None or shown.high is None:
         return None
+    low: float | None
+    high: float | None
     if result.bounds is not None:
-        low, high = (bound * factor for bound in result.bounds)
-        marks, zone = [low, high], (low, high)
+        low, high = result.bounds[0] * factor, result.bounds[1] * factor
+    elif result.criterion.startswith(("above", "at least")):
+        low, high = result.reference * factor, None
     else:
-        marks = [result.reference * factor]
-        above = result.criterion.startswith(("above", "at least"))
-        zone = (marks[0], None) if above else (None, marks[0])
+        low, high = None, result.reference * factor
+    marks = [bound for bound in (low, high) if bound is not None]
     label = f"Estimate {wording.number(shown.value * factor)} {unit}, interval {wording.interval(shown, scale=factor)}."
-    drawn = Strip(shown.value * factor, shown.low * factor, shown.high * factor, marks, zone, label)
+    drawn = Strip(shown.value * factor, shown.low * factor, shown.high * factor, marks, (low, high), label)
     return mark_safe(drawn.svg())  # noqa: S308  (made of numbers and escaped words)
 
 
@@ -192,7 +220,13 @@ def mean_grids(groups: Sequence[Group], plan: Plan, labels: dict[str, str]) -> l
     found = []
     for names, rows in grids.items():
         heads = list(dict.fromkeys(head for cells in rows.values() for head in cells))
-        found.append(Grid("by " + " and ".join(names), heads, [(n, [cells.get(h) for h in heads]) for n, cells in rows.items()]))
+        found.append(
+            Grid(
+                "by " + " and ".join(names),
+                heads,
+                [(n, [cells.get(h) for h in heads]) for n, cells in rows.items()],
+            )
+        )
     return found
 
 
@@ -236,7 +270,7 @@ class ShownModel:
     shares: bool
 
 
-def _shown(model: ModelResult, kinds: dict[str, str]) -> ShownModel:
+def _shown(model: ModelResult, kinds: Mapping[str, str]) -> ShownModel:
     return ShownModel(model, kinds.get(model.outcome) == "binary")
 
 

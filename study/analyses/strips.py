@@ -32,8 +32,11 @@ class Strip:
             self._zone(span),
             f'<line class="axis" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="44" y2="44"/>',
             *(_tick(span.at(t), t) for t in ticks),
-            *(f'<line class="mark" x1="{span.at(m):.1f}" x2="{span.at(m):.1f}" y1="4" y2="44"/>' for m in self.marks),
-            f'<line class="interval" x1="{span.at(self.low):.1f}" x2="{span.at(self.high):.1f}" y1="{LINE:g}" y2="{LINE:g}"/>',
+            *(
+                f'<line class="mark" x1="{span.at(m):.1f}" x2="{span.at(m):.1f}" y1="4" y2="44"/>'
+                for m in self.marks
+            ),
+            _bar(span.at(self.low), span.at(self.high)),
             *(_cap(span.at(end)) for end in (self.low, self.high)),
             f'<circle class="point" cx="{span.at(self.value):.1f}" cy="{LINE:g}" r="6.5"/>',
             "</svg>",
@@ -64,6 +67,10 @@ def _tick(x: float, value: float) -> str:
         f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="44" y2="49"/>'
         f'<text x="{x:.1f}" y="62" text-anchor="{anchor}">{shown}</text>'
     )
+
+
+def _bar(start: float, end: float) -> str:
+    return f'<line class="interval" x1="{start:.1f}" x2="{end:.1f}" y1="{LINE:g}" y2="{LINE:g}"/>'
 
 
 def _cap(x: float) -> str:

@@ -10,7 +10,7 @@ from study.analyses.blinding import may_see_outcomes
 from study.registration.models import Study
 
 
-@shared_task(acks_late=True, ignore_result=True)
+@shared_task(name="study.analyse", acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
 def analyse(study_id: str, user_id: int | None = None) -> None:
     """Run the registered plan of a study whose outcomes may be seen. Does nothing for any other."""
     study = Study.objects.get(pk=study_id)

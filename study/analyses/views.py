@@ -10,7 +10,10 @@ from study.analyses.blinding import may_see_outcomes
 from study.analyses.models import AnalysisRun
 from study.registration.models import Study
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 """The report is one page with its styles inside; it runs nothing and loads nothing."""
 
 

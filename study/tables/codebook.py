@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from study.stages.base import Column
+from study.stages.columns import Column
 
 COLUMNS = ("table", "column", "type", "unit", "levels", "label")
 

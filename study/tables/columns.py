@@ -8,7 +8,7 @@ from typing import Any
 
 from study.protocol.types import Protocol, Question, Stage
 from study.stages import registry
-from study.stages.base import Column
+from study.stages.columns import Column
 
 PARTICIPANTS = (
     Column("participant", "participants", "text", "Public code of the participant: no order, no meaning"),
@@ -30,12 +30,16 @@ PARTICIPANTS = (
     Column("consented_at", "participants", "time", "Consent accepted, UTC"),
     Column("ended_at", "participants", "time", "End of the session, UTC"),
     Column("seconds", "participants", "number", "From arrival to the end", unit="s"),
-    Column("comprehension_errors", "participants", "integer", "Statements answered wrongly, over all attempts"),
+    Column(
+        "comprehension_errors", "participants", "integer", "Statements answered wrongly, over all attempts"
+    ),
     Column("recognition_hits", "participants", "integer", "Questions of the study recognised"),
     Column("recognition_false_alarms", "participants", "integer", "Foils taken for questions of the study"),
     Column("honeypots", "participants", "integer", "Fields invisible to people that were filled in"),
     Column("pastes", "participants", "integer", "Pastes over all pages"),
-    Column("hidden_seconds", "participants", "number", "Time the page was not visible, by the browser", unit="s"),
+    Column(
+        "hidden_seconds", "participants", "number", "Time the page was not visible, by the browser", unit="s"
+    ),
     Column("links_opened", "participants", "integer", "Sources opened, as the server saw it"),
     Column("fast_trials", "participants", "integer", "Trials faster than the protocol's threshold"),
     Column("trials", "participants", "integer", "Trials with a final answer"),
@@ -49,19 +53,38 @@ TRIALS = (
     Column("position", "trials", "integer", "Place in the participant's order, from 1"),
     Column("truth", "trials", "answer", "The right answer"),
     Column("advice", "trials", "answer", "The AI's answer; missing in arms without advice"),
-    Column("ai_correct", "trials", "boolean", "Is the item's AI answer right; known in all arms, missing where it is unsure"),
-    Column("hedged", "trials", "boolean", "Did the item carry its arm's phrasing; missing in arms without advice"),
+    Column(
+        "ai_correct",
+        "trials",
+        "boolean",
+        "Is the item's AI answer right; known in all arms, missing where it is unsure",
+    ),
+    Column(
+        "hedged", "trials", "boolean", "Did the item carry its arm's phrasing; missing in arms without advice"
+    ),
     Column("phrasing", "trials", "category", "Phrasing as shown; missing in arms without advice"),
     Column("initial", "trials", "answer", "Answer before advice (two-stage)"),
     Column("final", "trials", "answer", "Final answer"),
-    Column("agree", "trials", "boolean", "Final answer equals the AI's; missing without a definite AI answer"),
+    Column(
+        "agree", "trials", "boolean", "Final answer equals the AI's; missing without a definite AI answer"
+    ),
     Column("correct", "trials", "boolean", "Final answer equals the truth"),
-    Column("seconds", "trials", "number", "Final page: from first served to accepted, by the server", unit="s"),
-    Column("visible_seconds", "trials", "number", "The same less the time hidden; missing without traces", unit="s"),
+    Column(
+        "seconds", "trials", "number", "Final page: from first served to accepted, by the server", unit="s"
+    ),
+    Column(
+        "visible_seconds",
+        "trials",
+        "number",
+        "The same less the time hidden; missing without traces",
+        unit="s",
+    ),
     Column("links_opened", "trials", "integer", "Sources of the item opened, as the server saw it"),
     Column("pastes", "trials", "integer", "Pastes on the final page; missing without traces"),
     Column("left_page", "trials", "integer", "Times the final page was left; missing without traces"),
-    Column("stimulus_sha256", "trials", "text", "Hash of the AI's words as shown; missing in arms without advice"),
+    Column(
+        "stimulus_sha256", "trials", "text", "Hash of the AI's words as shown; missing in arms without advice"
+    ),
 )
 
 RESPONSES = (
@@ -175,7 +198,9 @@ def _tags(protocol: Protocol) -> list[Column]:
     for item in protocol.items:
         for name, value in item.tags.items():
             tags.setdefault(name, []).append(value)
-    return [Column(name, "trials", _type_of(values), f"Tag of the item: {name}") for name, values in tags.items()]
+    return [
+        Column(name, "trials", _type_of(values), f"Tag of the item: {name}") for name, values in tags.items()
+    ]
 
 
 def _type_of(values: list[Any]) -> str:

@@ -64,7 +64,7 @@ class Page(NamedTuple):
     number: int
     page: str
     attempt: int
-    payload: dict[str, Any]
+    payload: Any
     shown_at: datetime
     received_at: datetime
 
@@ -117,7 +117,7 @@ class Traces:
 
 
 def people(study: Study) -> list[Person]:
-    """Everybody of the study's own mode, in the order of arrival. One query (and one a registration, once a process)."""
+    """Everybody of the study's own mode, in the order of arrival. One query, and one a registration a process."""
     sessions = (
         Session.objects.counted()
         .filter(study=study, participant__source=study.mode)
@@ -132,7 +132,10 @@ def pages(study: Study) -> Iterator[tuple[UUID, list[Page]]]:
     """Each session's accepted pages in order, erased ones left out. One query, streamed."""
     rows = (
         Submission.objects.filter(
-            session__study=study, session__participant__source=study.mode, session__preview_arm="", payload__isnull=False
+            session__study=study,
+            session__participant__source=study.mode,
+            session__preview_arm="",
+            payload__isnull=False,
         )
         .order_by("session_id", "number")
         .values_list("session_id", "number", "page", "attempt", "payload", "shown_at", "received_at")

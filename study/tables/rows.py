@@ -65,7 +65,9 @@ def _checks(person: Person, pages: Sequence[Page]) -> Row:
         if isinstance(stage, ConsentStage) and page.payload.get("agreed"):
             row["consented_at"] = page.received_at
         elif isinstance(stage, ComprehensionStage):
-            wrong = sum(page.payload.get(s.id) is not s.truth for s in stage.statements if s.id in page.payload)
+            wrong = sum(
+                page.payload.get(s.id) is not s.truth for s in stage.statements if s.id in page.payload
+            )
             row["comprehension_errors"] = row.get("comprehension_errors", 0) + wrong
         elif isinstance(stage, RecognitionStage):
             recognised = {key for key, value in page.payload.items() if value is True}
@@ -111,12 +113,16 @@ def _scores(protocol: Protocol, row: Row) -> Row:
         if any(rating is None for rating in ratings):
             scores[scale.id] = None
             continue
-        turned = [scale.points + 1 - r if i.reverse else r for i, r in zip(scale.items, ratings, strict=True) if r]
+        turned = [
+            scale.points + 1 - r if i.reverse else r for i, r in zip(scale.items, ratings, strict=True) if r
+        ]
         scores[scale.id] = sum(turned) / len(turned)
     return scores
 
 
-def trial_rows(person: Person, pages: Sequence[Page], traces: Traces, columns: Sequence[str]) -> Iterator[Row]:
+def trial_rows(
+    person: Person, pages: Sequence[Page], traces: Traces, columns: Sequence[str]
+) -> Iterator[Row]:
     """Rows of `trials`: one for every item with a final answer, in the order answered."""
     initial = {page.parts[1]: page for page in pages if _is_trial(page) and page.parts[2] == INITIAL}
     for page in pages:
@@ -139,7 +145,9 @@ def _trial(person: Person, page: Page, before: Page | None, traces: Traces, colu
         "correct": agrees(item, final, item.truth),
     }
     row |= _shown(person, item, final) | _process(person, page, traces, item)
-    answers = {f"initial_{key}": value for key, value in (before.payload if before else {}).items()} | page.payload
+    answers = {
+        f"initial_{key}": value for key, value in (before.payload if before else {}).items()
+    } | page.payload
     for name in columns:
         if name not in row:
             row[name] = item.tags[name] if name in item.tags else read(name, answers)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from study.protocol.types import Protocol
 from study.registration.models import Study
-from study.stages.base import Column
+from study.stages.columns import Column
 from study.tables import reading, rows
 from study.tables.columns import columns_of
 
@@ -52,7 +52,9 @@ def tidy(study: Study, *, with_events: bool = True, progress: Progress = quiet) 
     """
     people = reading.people(study)
     protocols = _versions(people)
-    columns = {name: columns_of(name, protocols) for name in ("participants", "trials", "responses", "events")}
+    columns = {
+        name: columns_of(name, protocols) for name in ("participants", "trials", "responses", "events")
+    }
     traces = reading.noticed(study)
     found = _rows(people, reading.pages(study), traces, columns, progress)
     found["events"] = list(_events(study, people)) if with_events else []
@@ -115,7 +117,9 @@ def series(values: list[Any], column: Column) -> pd.Series:
             return pd.Series([_number(v, float) for v in values], dtype="float64")
         case "time":
             times = [v if isinstance(v, datetime) else None for v in values]
-            return pd.Series(pd.to_datetime(pd.Series(times, dtype=object), utc=True)).astype("datetime64[us, UTC]")
+            return pd.Series(pd.to_datetime(pd.Series(times, dtype=object), utc=True)).astype(
+                "datetime64[us, UTC]"
+            )
         case "category":
             texts = [rows.as_text(v) for v in values]
             return pd.Series(pd.Categorical(texts, categories=list(column.levels)))

@@ -17,7 +17,9 @@ from study.session.visit import Visit
 Choose = Callable[[Visit, Question], Any]
 
 
-def walk(study: Study, rng: np.random.Generator, *, choose: Choose | None = None, pages: int = 1000) -> Session:
+def walk(
+    study: Study, rng: np.random.Generator, *, choose: Choose | None = None, pages: int = 1000
+) -> Session:
     """One person from arrival to the end (or until `pages` pages are answered). `choose` decides a question's answer;
     None from it means: at random."""
     session = actions.enter(study=study, language="en")
@@ -47,14 +49,16 @@ def at_random(visit: Visit, question: Question, rng: np.random.Generator) -> Any
     if question.id == "agreed":
         return "yes"
     if visit.page.kind == "comprehension":
-        return {s.id: s.truth for s in visit.stage.statements}[question.id] and "true" or "false"  # type: ignore[attr-defined]
+        return ({s.id: s.truth for s in visit.stage.statements}[question.id] and "true") or "false"  # type: ignore[attr-defined]
     match question.kind:
         case "likert" | "semantic":
             return int(rng.integers(1, question.points + 1))
         case "choice":
             return str(rng.choice(list(question.options)))
         case "select":
-            return [key for key in question.options if visit.page.kind == "consent" or rng.random() < 0.5] or [next(iter(question.options))]
+            return [
+                key for key in question.options if visit.page.kind == "consent" or rng.random() < 0.5
+            ] or [next(iter(question.options))]
         case "number" | "slider":
             return int(rng.integers(question.minimum or 0, (question.maximum or 100) + 1))
         case "honeypot":

@@ -23,11 +23,15 @@ MARKS = {"supported": "✓", "contradicted": "✗", "inconclusive": "~", "not ev
 
 
 class Command(BaseCommand):
-    help = "Run a registered plan on its study, or a plan (YAML or JSON) on a table of trials (CSV or Parquet)."
+    help = (
+        "Run a registered plan on its study, or a plan (YAML or JSON) on a table of trials (CSV or Parquet)."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("study", help="slug of a closed study; or the file of a plan")
-        parser.add_argument("data", nargs="?", type=Path, help="with a plan: the table, .csv or .parquet, one row a trial")
+        parser.add_argument(
+            "data", nargs="?", type=Path, help="with a plan: the table, .csv or .parquet, one row a trial"
+        )
         parser.add_argument("--json", type=Path, help="write the results here")
         parser.add_argument("--html", type=Path, help="write the report here")
 
@@ -42,7 +46,9 @@ class Command(BaseCommand):
     def on_study(self, options: dict[str, Any], step: Steps) -> tuple[Results, str]:
         study = Study.objects.filter(slug=options["study"]).first()
         if study is None:
-            raise CommandError(f"There is no study '{options['study']}'. For a plan and a table give both files.")
+            raise CommandError(
+                f"There is no study '{options['study']}'. For a plan and a table give both files."
+            )
         try:
             found = actions.analyse(study=study, step=step)
         except Refused as refusal:
@@ -58,7 +64,9 @@ class Command(BaseCommand):
             results = run(plan, tables, progress=step)
         except (PlanError, ColumnError, ValueError) as error:
             raise CommandError(str(error)) from None
-        return results, render(PlainReport(plan, results, plan_name=path.name, data_name=data.name, tables=tables))
+        return results, render(
+            PlainReport(plan, results, plan_name=path.name, data_name=data.name, tables=tables)
+        )
 
     def write(self, path: Path | None, text: str) -> None:
         if path is not None:
@@ -69,7 +77,9 @@ class Command(BaseCommand):
     def tell(self, results: Results) -> None:
         """One line a hypothesis."""
         sample = results.sample
-        self.stdout.write(f"{sample.analysed} of {sample.people} participants analysed, {sample.trials} trials.")
+        self.stdout.write(
+            f"{sample.analysed} of {sample.people} participants analysed, {sample.trials} trials."
+        )
         for hypothesis in results.hypotheses:
             self.stdout.write(line(hypothesis))
 
@@ -92,4 +102,6 @@ def line(hypothesis: HypothesisResult) -> str:
     if e.value is not None and e.low is not None and e.high is not None:
         numbers = f": {e.value:.3f} [{e.low:.3f}, {e.high:.3f}] {hypothesis.unit}"
         numbers += f", adjusted p {hypothesis.p_adjusted:.4f}" if hypothesis.p_adjusted is not None else ""
-    return f"  {MARKS[hypothesis.verdict]} {hypothesis.id} {hypothesis.verdict}{numbers}. {hypothesis.sentence}"
+    return (
+        f"  {MARKS[hypothesis.verdict]} {hypothesis.id} {hypothesis.verdict}{numbers}. {hypothesis.sentence}"
+    )

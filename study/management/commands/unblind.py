@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("study")
         parser.add_argument("--reason", required=True, help="why; it stands in the report")
         parser.add_argument("--by", default="", help="user name of whoever asks")
-        parser.add_argument("--approved-by", default="", help="user name of the second person, where the protocol needs one")
+        parser.add_argument(
+            "--approved-by", default="", help="user name of the second person, where the protocol needs one"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()
