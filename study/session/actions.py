@@ -105,7 +105,7 @@ def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejecte
     transaction has committed.
     """
     with transaction.atomic():
-        session = Session.objects.with_walk().select_for_update(of=("self",)).get(token=token)
+        session = Session.objects.locked(token)
         visit = Visit(session)
         if session.outcome or (page, attempt) != (visit.page.key, session.attempt):
             return _already_accepted(visit, page, attempt)
@@ -248,7 +248,7 @@ def _end(session: Session, outcome: str, now: datetime) -> None:
 def withdraw(*, token: str, erase: bool) -> Session:
     """End a session at the participant's word, from any page, and after the end too. `erase` destroys the answers;
     that something was there stays countable. Withdrawing twice changes nothing."""
-    session = Session.objects.with_walk().select_for_update(of=("self",)).get(token=token)
+    session = Session.objects.locked(token)
     if not session.outcome:
         _end(session, Session.Outcome.WITHDRAWN, timezone.now())
         session.save(update_fields=["outcome", "ended_at"])

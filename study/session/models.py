@@ -58,6 +58,16 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """With slot and study loaded in the same query, without the study's long documents."""
         return self.select_related("study", "slot").defer("study__draft", "study__source_text")
 
+    def locked(self, token: str) -> "Session":
+        """The session of a link, locked until the transaction ends, as it stands once the lock is held.
+
+        Two statements on purpose: a join under `FOR UPDATE` that had to wait returns the other tables' rows from before
+        the wait, so a second click on the consent page would not see the slot that the first one claimed.
+        Raises Session.DoesNotExist.
+        """
+        held = self.select_for_update().only("pk").get(token=token)
+        return self.with_walk().get(pk=held.pk)
+
     def counted(self) -> "SessionQuerySet":
         """Everything but previews."""
         return self.filter(preview_arm="")
