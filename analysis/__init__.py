@@ -22,21 +22,34 @@ if TYPE_CHECKING:
     from analysis.mixed import MixedResult, ModelError, fit_mixed
     from analysis.power import simulate_power
     from analysis.presto import presto
+    from analysis.robustness import (
+        bootstrap_test,
+        cluster_robust,
+        gee,
+        heteroscedastic,
+        influence,
+        without_flagged,
+    )
     from analysis.scales import reliability, scale_scores
 
 __all__ = [
     "Estimate",
     "MixedResult",
     "ModelError",
+    "bootstrap_test",
     "calibration",
     "calibration_table",
+    "cluster_robust",
     "complementarity",
     "contrasts",
     "detection_from_rates",
     "detection_model",
     "equivalence",
     "fit_mixed",
+    "gee",
+    "heteroscedastic",
     "implied_rates",
+    "influence",
     "likelihood_ratio",
     "marginal_means",
     "presto",
@@ -47,9 +60,16 @@ __all__ = [
     "simulate_power",
     "standardised",
     "weight_of_advice",
+    "without_flagged",
 ]
 
 _HOMES = {
+    "bootstrap_test": "analysis.robustness",
+    "without_flagged": "analysis.robustness",
+    "heteroscedastic": "analysis.robustness",
+    "cluster_robust": "analysis.robustness",
+    "gee": "analysis.robustness",
+    "influence": "analysis.robustness",
     "simulate_power": "analysis.power",
     "standardised": "analysis.comparisons",
     "equivalence": "analysis.comparisons",

@@ -127,12 +127,13 @@ class Poisson:
 
     thresholds = 0
 
-    def __init__(self, y: Floats) -> None:
-        self.y = y
-        self.constant = -float(gammaln(y + 1).sum())
+    def __init__(self, y: Floats, keep: Floats | None = None) -> None:
+        self.keep = np.ones(len(y)) if keep is None else keep
+        self.y = y * self.keep
+        self.constant = -float(gammaln(self.y + 1).sum())
 
     def at(self, eta: Floats, tau: Floats) -> Parts:
-        mu = self.mean(eta)
+        mu = self.mean(eta) * self.keep
         return Parts(float(self.y @ eta - mu.sum()) + self.constant, self.y - mu, mu, mu)
 
     def mean(self, eta: Floats) -> Floats:
@@ -145,9 +146,10 @@ class Poisson:
 class Ordinal:
     """Ordered categories 0..J by cumulative log-odds: P(y ≤ j) = logistic(τ_j − η)."""
 
-    def __init__(self, y: Floats, categories: int) -> None:
+    def __init__(self, y: Floats, categories: int, keep: Floats | None = None) -> None:
         self.codes: Codes = y.astype(np.int64)
         self.thresholds = categories - 1
+        self.keep = keep
 
     def at(self, eta: Floats, tau: Floats) -> Parts:
         edges = np.concatenate([[-np.inf], tau, [np.inf]])
@@ -164,9 +166,13 @@ class Ordinal:
             lower = Fb / (Fa * e)
         first, last = self.codes == 0, self.codes == self.thresholds
         upper[last], lower[first] = 0.0, 0.0
+        if self.keep is not None:
+            log_p, upper, lower = np.where(self.keep > 0, log_p, 0.0), upper * self.keep, lower * self.keep
+            fa, fb, ga, gb = fa * self.keep, fb * self.keep, ga * self.keep, gb * self.keep
         loglik = float(log_p.sum())
         cuts = Cutpoints(upper, -lower, fa, fb, ga, gb)
-        return Parts(loglik if np.isfinite(loglik) else -np.inf, Fa + Fb - 1.0, fa + fb, -(ga + gb), cuts)
+        s = Fa + Fb - 1.0 if self.keep is None else (Fa + Fb - 1.0) * self.keep
+        return Parts(loglik if np.isfinite(loglik) else -np.inf, s, fa + fb, -(ga + gb), cuts)
 
     def mean(self, eta: Floats) -> Floats:
         return eta
@@ -203,10 +209,16 @@ def choose_link(family: str, link: str | None) -> str:
     return link
 
 
-def make_family(family: str, link: str, response: Response) -> Logit | Probit | Poisson | Ordinal:
-    """The likelihood of a response that is not gaussian."""
+AnyFamily = Logit | Probit | Poisson | Ordinal
+
+
+def make_family(family: str, link: str, response: Response, keep: Floats | None = None) -> AnyFamily:
+    """The likelihood of a response that is not gaussian; rows where `keep` is 0 count as never observed."""
     if family == "poisson":
-        return Poisson(response.y)
+        return Poisson(response.y, keep)
     if family == "ordinal":
-        return Ordinal(response.y, len(response.labels))
-    return Probit(response.y, response.trials) if link == "probit" else Logit(response.y, response.trials)
+        return Ordinal(response.y, len(response.labels), keep)
+    y, trials = response.y, response.trials
+    if keep is not None:
+        y, trials = y * keep, trials * keep
+    return Probit(y, trials) if link == "probit" else Logit(y, trials)

@@ -68,6 +68,20 @@ class LinearEngine:
         other.set_response(y)
         return other
 
+    def keeping(self, keep: Floats) -> LinearEngine:
+        """The same model where only rows with `keep` = 1 were observed; empty levels do no harm."""
+        other = copy(self)
+        other.n, other.tables = int(keep.sum()), self.blocks.tables(keep)
+        rows = self.X * keep[:, None]
+        kept = self.blocks.Zt.multiply(keep[None, :]).tocsr()
+        other.ZX, other.ZZ, other.XX = kept @ self.X, (kept @ self.blocks.Z).tocsr(), rows.T @ self.X
+        y = self.y + self.X @ self.offset
+        other.offset, *_ = np.linalg.lstsq(rows, y * keep, rcond=None)
+        other.y = (y - self.X @ other.offset) * keep
+        other.Zy = self.blocks.Zt @ other.y
+        other.Xy, other.yy = self.X.T @ other.y, float(other.y @ other.y)
+        return other
+
     @property
     def nu(self) -> int:
         return int(self.n - self.p if self.reml else self.n)
