@@ -7,7 +7,7 @@ from study.assignment.actions import sweep_idle
 from study.registration.models import Study
 
 
-@shared_task(name="study.sweep_slots")
+@shared_task(name="study.sweep_slots")  # type: ignore[untyped-decorator]
 def sweep_slots() -> int:
     """Sweep every study that people can be in; returns how many slots came back. Safe to run at any time, and twice."""
     running = Study.objects.filter(state__in=[Study.State.COLLECTING, Study.State.PAUSED]).defer(

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import transaction
 from django.utils import timezone
 
@@ -46,7 +46,7 @@ def load(
     held = Study.objects.select_for_update(no_key=True).filter(slug=slug).first()
     if held is not None and (held.state != State.DRAFT or held.mode != mode):
         raise Refused(f"'{slug}' is a {held.mode} study and {held.state}: choose another slug, or amend it.")
-    study = held or Study(slug=slug, mode=mode, owner=owner)
+    study = held or Study(slug=slug, mode=mode, owner=_user(owner))
     study.title = protocol.say(protocol.title)[:300]
     study.draft = plain(protocol)
     study.source_text = _source(document)
@@ -74,6 +74,11 @@ def name_of(person: Person) -> str:
     return person.get_username() if person is not None else "system"
 
 
+def _user(person: Person) -> User | None:
+    """For the type checker: AUTH_USER_MODEL is Django's own."""
+    return cast("User | None", person)
+
+
 @transaction.atomic
 def register(
     *,
@@ -95,6 +100,8 @@ def register(
     findings = refuse_unless_registrable(study, by=by, approved_by=approved_by, seed=seed, powered=powered)
     seed = check_seed(seed) if seed else secrets.token_hex(32)
     protocol = from_canonical(study.draft)
+    if power is not None and power.get("sha256", sha256(protocol)) != sha256(protocol):
+        raise Refused("The power was simulated for another version of this document: simulate it again.")
     study.move(State.REGISTERED, allowed=[State.DRAFT], places=protocol.sample.target)
     registration = _freeze(study, protocol, seed, by, approved_by, version=1, power=power)
     insert(study, json.loads(registration.canonical), seed)
@@ -138,8 +145,8 @@ def _freeze(
         sha256=sha256(protocol),
         seed=seed,
         seed_commitment=commitment_of(seed),
-        registered_by=by,
-        approved_by=approved_by,
+        registered_by=_user(by),
+        approved_by=_user(approved_by),
         **also,
     )
 

@@ -1,4 +1,4 @@
-"""`manage.py study VERB …`: load, list, show, open, pause, resume, close, archive, amend, verify."""
+"""`manage.py study list|open|pause|resume|close|archive|amend|verify`: what happens to a study."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -27,11 +27,10 @@ MOVES = {
 
 
 class Command(BaseCommand):
-    help = "Everything that happens to a study, from its document to the archive."
+    help = "What happens to a study: open, pause, resume, close, archive, amend; list all, verify one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-        self.add_load(verbs.add_parser("load", help="a draft from a protocol file"))
         verbs.add_parser("list", help="all studies with their counts")
         for name, help_ in MOVES.items():
             move = self.with_people(verbs.add_parser(name, help=help_))
@@ -45,12 +44,6 @@ class Command(BaseCommand):
         verify = verbs.add_parser("verify", help="check the log's chain, and the schedule against the seed")
         verify.add_argument("study")
 
-    def add_load(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--mode", choices=Study.Mode.values, default=Study.Mode.REAL)
-        parser.add_argument("--slug", help="in links (default: the protocol's id)")
-        parser.add_argument("--by", default="", help="user name of the owner")
-
     def with_people(self, parser: ArgumentParser) -> ArgumentParser:
         parser.add_argument("study", help="slug")
         parser.add_argument("--by", default="", help="user name of whoever does it")
@@ -63,21 +56,14 @@ class Command(BaseCommand):
         except (Refused, ProtocolError, ScheduleError) as refusal:
             raise CommandError(str(refusal)) from None
 
-    def load(self, options: dict[str, Any]) -> None:
-        owner = person(options["by"])
-        study = actions.load(options["file"], mode=options["mode"], owner=owner, slug=options["slug"])
-        self.stdout.write(
-            f"Loaded '{study.slug}' ({study.mode}). Register it: manage.py register {study.slug}"
-        )
-
     def list(self, options: dict[str, Any]) -> None:
         taken = {state: Count("slots", filter=Q(slots__state=state)) for state in ("held", "done")}
-        studies = Study.objects.defer("draft", "source_text").annotate(**taken)
+        studies: Any = Study.objects.defer("draft", "source_text").annotate(**taken)
         for study in studies:
             counts = f"{study.done} done, {study.held} under way, of {study.places}"
             self.stdout.write(f"{study.slug:<36} {study.mode:<10} {study.state:<11} {counts}")
         if not studies:
-            self.stdout.write("No studies yet. Load one: manage.py study load FILE")
+            self.stdout.write("No studies yet. Load one: manage.py protocol load FILE")
 
     def move(self, options: dict[str, Any]) -> None:
         verb, study = options["verb"], study_of(options["study"])

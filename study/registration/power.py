@@ -1,0 +1,317 @@
+"""The registered plan and the protocol's stated assumptions as a power simulation (`analysis.power`).
+
+Assumed cell means (arm × whether the AI is right) are projected on each model that a hypothesis rests on: for binary
+outcomes by penalised maximum likelihood with item effects, as the model itself would average them. A hypothesis whose
+outcome the assumptions say nothing of is left out, by name and with the reason: no number is made up for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.mixed.design import build_design
+from analysis.mixed.errors import ModelError
+from analysis.plan.types import Hypothesis, Model, Outcome, Rule
+from analysis.power import Effects, PowerDesign, PowerTest, simulate_power
+from study.protocol import Protocol, sha256
+from study.protocol.types import Arm, Item
+
+ATTENUATION = (
+    16 * math.sqrt(3) / (15 * math.pi)
+)  # of a logistic mean by normal effects, Zeger, Liang & Albert 1988
+SCALE_SHARE = 0.25  # residual SD of a scale score, as a share of its range: 1 point on five
+ITEM_PENALTY = 0.16  # precision of the item effects in the projection: an SD of 2.5 log odds
+
+Progress = Callable[[int, int], None]
+Means = Mapping[tuple[str, str], float]
+
+
+class NotSimulated(Exception):
+    """Why a hypothesis has no simulated power."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One simulation to run: the tests of one family on one model, and how many participants its arms have."""
+
+    design: PowerDesign
+    effects: Effects
+    participants: int
+
+
+def simulate(
+    protocol: Protocol, *, runs: int, progress: Progress | None = None, workers: int | None = None
+) -> dict[str, Any]:
+    """Simulated power of every hypothesis at the registered sample, as JSON values.
+
+    runs: simulated studies per model and family, at least 20. progress is called with (studies done, in all). Keys of
+    the result: runs, participants, target, seed, sha256 (of the protocol), hypotheses (id to power, 95 % Monte Carlo
+    interval low and high, mean width of the contrast's interval, participants analysed, share of failed fits),
+    left_out (id to reason), notes.
+    """
+    prepared, left_out = prepare(protocol)
+    found: dict[str, dict[str, float | None]] = {}
+    notes: list[str] = []
+    for number, one in enumerate(prepared):
+        rng = np.random.default_rng([protocol.assumptions.seed, number])
+        before, total = number * runs, len(prepared) * runs
+        step = _shifted(progress, before, total)
+        try:
+            curve = simulate_power(
+                one.design,
+                one.effects,
+                [one.participants],
+                rng,
+                simulations=runs,
+                workers=workers,
+                progress=step,
+            )
+        except ModelError as error:
+            left_out |= {test.name: str(error) for test in one.design.tests}
+            continue
+        found |= _rows(curve.table)
+        notes += curve.notes
+    return {
+        "runs": runs,
+        "participants": protocol.sample.target,
+        "target": protocol.sample.power_target,
+        "seed": protocol.assumptions.seed,
+        "sha256": sha256(protocol),
+        "hypotheses": {h.id: found[h.id] for h in protocol.plan.hypotheses if h.id in found},
+        "left_out": {h.id: left_out[h.id] for h in protocol.plan.hypotheses if h.id in left_out},
+        "notes": list(dict.fromkeys(notes)),
+    }
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    return None if progress is None else lambda done, _: progress(before + done, total)
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    names = ["power", "low", "high", "width", "analysed", "failed"]
+    rows = table[table["test"] != "all of them"].to_dict("records")
+    return {row["test"]: {name: _number(row[name]) for name in names} for row in rows}
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+def prepare(protocol: Protocol) -> tuple[list[Prepared], dict[str, str]]:
+    """The simulations that the plan's hypotheses need, and for the others why there is none (by hypothesis id)."""
+    groups: dict[tuple[str, str], list[Hypothesis]] = {}
+    for hypothesis in protocol.plan.hypotheses:
+        groups.setdefault((hypothesis.model, hypothesis.family), []).append(hypothesis)
+    prepared: list[Prepared] = []
+    left_out: dict[str, str] = {}
+    for (name, family), hypotheses in groups.items():
+        model = next(model for model in protocol.plan.models if model.id == name)
+        try:
+            prepared.append(_prepared(protocol, model, family, hypotheses))
+        except NotSimulated as reason:
+            left_out |= {hypothesis.id: str(reason) for hypothesis in hypotheses}
+    return prepared, left_out
+
+
+def _prepared(protocol: Protocol, model: Model, family: str, hypotheses: list[Hypothesis]) -> Prepared:
+    outcome = next(outcome for outcome in protocol.plan.outcomes if outcome.id == model.outcome)
+    arms, items = _met(protocol, model, outcome)
+    means = _means(protocol, model, outcome, arms, items)
+    arms = [arm for arm in arms if any((arm.id, item) in means for item in [*(i.id for i in items), ""])]
+    if len(arms) < 2:
+        raise NotSimulated(f"The assumptions give '{outcome.column}' for fewer than two arms.")
+    attributes = tuple(_attributes(protocol, item) for item in items) or ({},)
+    weights = sum(arm.weight for arm in arms) / sum(arm.weight for arm in protocol.arms)
+    design = PowerDesign(
+        formula=f"{outcome.column} ~ {model.formula}",
+        arms=tuple(arm.id for arm in arms),
+        tests=tuple(_test(hypothesis) for hypothesis in hypotheses),
+        items=attributes,
+        per_person=_per_person(protocol, model, len(items)) if items else None,
+        family=model.family,
+        df=model.df,
+        excluded=protocol.assumptions.inattentive,
+        alpha=hypotheses[0].alpha,
+        target=protocol.sample.power_target,
+        adjust=protocol.plan.multiplicity.get(family, "none"),
+    )
+    effects = _effects(protocol, model, outcome, design, [item.id for item in items], means)
+    return Prepared(design, effects, round(protocol.sample.target * weights))
+
+
+def _test(hypothesis: Hypothesis) -> PowerTest:
+    contrast, criterion = hypothesis.contrast, hypothesis.criterion
+    within = contrast.within
+    low, high = criterion.low, criterion.high
+    if criterion.op == "==" and criterion.tolerance is not None:
+        low, high = criterion.value - criterion.tolerance, criterion.value + criterion.tolerance
+    return PowerTest(
+        name=hypothesis.id,
+        factor=contrast.factor,
+        level=contrast.level,
+        reference=contrast.reference,
+        at=contrast.at,
+        within=(within.factor, within.level, within.reference) if within else None,
+        scale=contrast.scale,
+        op={"<=": "<", ">=": ">", "==": "equivalent"}.get(criterion.op, criterion.op),
+        value=criterion.value,
+        low=low,
+        high=high,
+    )
+
+
+def _met(protocol: Protocol, model: Model, outcome: Outcome) -> tuple[list[Arm], list[Item]]:
+    """Arms (reference first) and items of a model's rows, as far as its subset rests on them."""
+    order = protocol.plan.levels.get("arm", [])
+    arms = sorted(protocol.arms, key=lambda arm: order.index(arm.id) if arm.id in order else len(order))
+    items = list(protocol.items) if outcome.table == "trials" else []
+    for rule in model.subset:
+        if rule.column == "arm":
+            arms = [arm for arm in arms if _holds(rule, arm.id)]
+        elif items and all(rule.column in _attributes(protocol, item) for item in items):
+            items = [item for item in items if _holds(rule, _attributes(protocol, item)[rule.column])]
+        elif not _is_disagreement(rule):
+            raise NotSimulated(
+                f"The model keeps rows by '{rule.column}', which the assumptions say nothing of."
+            )
+    if "ai_correct" in model.formula or outcome.column == "agree":
+        items = [item for item in items if protocol.ai_correct(item) is not None]
+    return arms, items
+
+
+def _attributes(protocol: Protocol, item: Item) -> dict[str, Any]:
+    advice = item.advice.answer if item.advice else None
+    return {"ai_correct": protocol.ai_correct(item), "truth": item.truth, "advice": advice, **item.tags}
+
+
+def _is_disagreement(rule: Rule) -> bool:
+    """Trials whose own first answer was not the AI's: the ones where people can switch."""
+    return (rule.column, rule.op, rule.value) == ("initial_agree", "==", False)
+
+
+def _holds(rule: Rule, value: Any) -> bool:
+    if rule.op in ("==", "!="):
+        return (value == rule.value) is (rule.op == "==")
+    if rule.op == "in" and isinstance(rule.value, list):
+        return value in rule.value
+    raise NotSimulated(f"The model's rule on '{rule.column}' ({rule.op}) cannot be simulated.")
+
+
+def _means(protocol: Protocol, model: Model, outcome: Outcome, arms: list[Arm], items: list[Item]) -> Means:
+    """Assumed mean outcome by arm and item ('' for one row a participant). Raises NotSimulated."""
+    assumed = protocol.assumptions
+    if outcome.table == "participants" and outcome.column in assumed.scales:
+        return {
+            (arm, ""): mean
+            for arm, mean in assumed.scales[outcome.column].items()
+            if arm in {a.id for a in arms}
+        }
+    if outcome.table != "trials" or outcome.column not in ("agree", "correct") or outcome.kind != "binary":
+        raise NotSimulated(f"The assumptions say nothing of '{outcome.column}'.")
+    switching = any(_is_disagreement(rule) for rule in model.subset)
+    pairs = ((arm, item) for arm in arms for item in items)
+    known = (
+        ((arm.id, item.id), _mean(protocol, outcome.column, arm, item, switching)) for arm, item in pairs
+    )
+    return {key: mean for key, mean in known if mean is not None}
+
+
+def _mean(protocol: Protocol, column: str, arm: Arm, item: Item, switching: bool) -> float | None:
+    """Assumed probability of agreeing with the AI (or of answering rightly) in one arm on one item."""
+    assumed, right = protocol.assumptions, protocol.ai_correct(item)
+    if not arm.advice or right is None:
+        return assumed.accuracy_alone if column == "correct" else None
+    if switching:
+        return assumed.switch.get(arm.id)
+    agrees = (assumed.agree_right if right else assumed.agree_wrong).get(arm.id)
+    return agrees if agrees is None or column == "agree" or right else 1 - agrees
+
+
+def _per_person(protocol: Protocol, model: Model, items: int) -> int:
+    """Trials of a person that the model keeps: all, or those where the first answer is not the AI's."""
+    if not any(_is_disagreement(rule) for rule in model.subset):
+        return items
+    alone = protocol.assumptions.accuracy_alone
+    shares = [1 - alone if protocol.ai_correct(item) else alone for item in protocol.items]
+    return max(1, round(items * sum(shares) / len(shares)))
+
+
+def _effects(
+    protocol: Protocol, model: Model, outcome: Outcome, design: PowerDesign, items: list[str], means: Means
+) -> Effects:
+    """Coefficients of the model that come closest to the assumed means, and the random effects' spread."""
+    cells = [(arm, n) for arm in design.arms for n in range(len(design.items))]
+    names = items or [""]
+    if missing := [arm for arm, n in cells if (arm, names[n]) not in means]:
+        raise NotSimulated(f"The assumptions give no mean of '{outcome.column}' in arm '{missing[0]}'.")
+    try:
+        X, terms = _matrix(design, cells)
+    except ModelError as error:
+        raise NotSimulated(str(error)) from None
+    target = np.array([means[arm, names[n]] for arm, n in cells])
+    if model.family == "gaussian":
+        coefficients = np.linalg.lstsq(X, target, rcond=None)[0]
+        return Effects(
+            dict(zip(terms, coefficients.tolist(), strict=True)), residual_sd=_scale_sd(protocol, outcome)
+        )
+    assumed = protocol.assumptions
+    spread = math.sqrt(1 + ATTENUATION**2 * (assumed.participant_sd**2 + assumed.item_sd**2))
+    p = np.clip(target, 0.001, 0.999)
+    eta = np.log(p / (1 - p)) * spread
+    coefficients, by_item = project(X, np.array([n for _, n in cells]), 1 / (1 + np.exp(-eta)))
+    groups = {
+        "participant": assumed.participant_sd,
+        "item": math.hypot(assumed.item_sd, float(np.std(by_item))),
+    }
+    sds = {name: sd for name, sd in groups.items() if f"| {name})" in model.formula}
+    return Effects(dict(zip(terms, coefficients.tolist(), strict=True)), sds)
+
+
+def _matrix(
+    design: PowerDesign, cells: list[tuple[str, int]]
+) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+    """The fixed-effects matrix of one row a cell (twice over, so that every factor varies), and its terms."""
+    frame = pd.DataFrame(
+        {
+            "arm": pd.Categorical([arm for arm, _ in cells] * 2, list(design.arms)),
+            "item": [n for _, n in cells] * 2,
+            "participant": [0] * len(cells) + [1] * len(cells),
+            **{name: [design.items[n][name] for _, n in cells] * 2 for name in design.items[0]},
+        }
+    )
+    response = design.formula.split("~")[0].strip()
+    frame[response] = [0] * len(cells) + [1] * len(cells)
+    made = build_design(design.formula, frame, design.family)
+    return made.X[: len(cells)], tuple(made.terms)
+
+
+def _scale_sd(protocol: Protocol, outcome: Outcome) -> float:
+    points = next((scale.points for scale in protocol.scales if scale.id == outcome.column), 5)
+    return SCALE_SHARE * (points - 1)
+
+
+def project(
+    X: np.ndarray[Any, Any], item: np.ndarray[Any, Any], p: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Log-odds coefficients and item effects of the logistic model closest in likelihood to cell probabilities.
+
+    X (cells, terms); item (cells,) codes from 0; p (cells,) in (0, 1). Newton's method with a ridge on item effects.
+    """
+    Z = np.column_stack([X, np.eye(int(item.max()) + 1)[item]])
+    ridge = np.diag([1e-9] * X.shape[1] + [ITEM_PENALTY] * (Z.shape[1] - X.shape[1]))
+    b = np.zeros(Z.shape[1])
+    for _ in range(200):
+        fitted = 1 / (1 + np.exp(-Z @ b))
+        gradient = Z.T @ (p - fitted) - ridge @ b
+        hessian = Z.T @ (Z * (fitted * (1 - fitted))[:, None]) + ridge
+        step = np.linalg.solve(hessian, gradient)
+        b = b + step * min(1.0, 3.0 / max(float(np.abs(step).max()), 1e-12))
+        if np.abs(step).max() < 1e-10:
+            break
+    return b[: X.shape[1]], b[X.shape[1] :]
