@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp
 from typing import Any
 
@@ -12,7 +12,6 @@ import pandas as pd
 from analysis.means import MarginalMeans, contrasts, marginal_means
 from analysis.mixed import MixedResult, ModelError, fit_mixed
 from analysis.mixed.formula import parse_formula
-from analysis.mixed.result import fixed_table
 from analysis.mixed.variables import Floats
 from analysis.plan.columns import ColumnError, Tables, outcome_table
 from analysis.plan.people import RuleError, holding, same
@@ -86,9 +85,17 @@ def fit(plan: Plan, spec: Model, tables: Tables) -> Fitted:
         rows = model_rows(spec, outcome, tables)
         with np.errstate(all="ignore"):
             result = fit_mixed(f"{rows.column} ~ {spec.formula}", rows.frame, spec.family, df=spec.df)
-        return Fitted(spec, outcome, _robust(result) if spec.errors == "HC3" else result, rows)
+        return Fitted(spec, outcome, _with_errors(result, spec), rows)
     except (ModelError, ColumnError, RuleError, ValueError, ArithmeticError) as error:
         return Fitted(spec, outcome, problem=str(error))
+
+
+def _with_errors(result: MixedResult, spec: Model) -> MixedResult:
+    if spec.errors == "model":
+        return result
+    from analysis.robustness import heteroscedastic  # loads statsmodels, which few callers need
+
+    return heteroscedastic(result, spec.errors)
 
 
 def model_rows(spec: Model, outcome: Outcome, tables: Tables) -> Rows:
@@ -117,21 +124,6 @@ def _plain_dtype(column: pd.Series) -> pd.Series:
     return column
 
 
-def _robust(result: MixedResult) -> MixedResult:
-    """The same least-squares fit with heteroscedasticity-consistent errors (HC3, MacKinnon & White 1985)."""
-    design = result.model.design
-    if result.family != "gaussian" or design.groupings:
-        raise ModelError("HC3 errors belong to linear models without random effects")
-    X, residual = design.X, design.response.y - design.X @ result.estimates
-    inverse = np.linalg.inv(X.T @ X)
-    leverage = np.einsum("ij,jk,ik->i", X, inverse, X)
-    scaled = X * (residual / np.maximum(1 - leverage, 1e-12))[:, None]
-    covariance = inverse @ (scaled.T @ scaled) @ inverse
-    fixed = fixed_table(design.terms, result.estimates, covariance, result.degrees, result.model.level)
-    named = pd.DataFrame(covariance, index=result.covariance.index, columns=result.covariance.columns)
-    return replace(result, fixed=fixed, covariance=named)
-
-
 def contrast_of(fitted: Fitted, contrast: Contrast, *, scale: str = "", level: float = 0.95) -> Quantity:
     """A contrast of a fitted model's marginal means, on the link or the response scale (delta method).
 
@@ -139,6 +131,12 @@ def contrast_of(fitted: Fitted, contrast: Contrast, *, scale: str = "", level: f
     means = _means(fitted, contrast, scale or contrast.scale)
     table = contrasts(means, {"asked": weights(means.table, contrast).tolist()}, adjust="none", level=level)
     return _quantity(fitted, dict(table.iloc[0]), level)
+
+
+def coefficients_of(fitted: Fitted, contrast: Contrast) -> Floats:
+    """The contrast on the link scale as a row of weights over the fixed parameters (thresholds first)."""
+    means = _means(fitted, contrast, "link")
+    return np.asarray(weights(means.table, contrast) @ means.rows)
 
 
 def _means(fitted: Fitted, contrast: Contrast, scale: str) -> MarginalMeans:

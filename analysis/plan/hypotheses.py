@@ -52,7 +52,11 @@ class Asked:
 
 def judge_all(plan: Plan, fitted: dict[str, Fitted]) -> list[HypothesisResult]:
     """Every hypothesis of the plan, in its order; p adjusted within the declared families."""
-    asked = [_ask(h, fitted.get(h.model)) for h in plan.hypotheses]
+    return judge_asked(plan, [_ask(h, fitted.get(h.model)) for h in plan.hypotheses])
+
+
+def judge_asked(plan: Plan, asked: list[Asked]) -> list[HypothesisResult]:
+    """Verdicts on hypotheses whose contrasts are estimated; `asked` in the plan's order."""
     p = [None if a.problem else p_value(a.estimate, a.hypothesis.criterion) for a in asked]
     adjusted, sizes = _families(plan, p)
     return [_judged(plan, *parts) for parts in zip(asked, p, adjusted, sizes, strict=True)]

@@ -11,6 +11,7 @@ import pandas as pd
 import rfc8785
 
 from analysis.plan import description
+from analysis.plan.alternatives import NOTE, VARIATION, by_gee
 from analysis.plan.columns import Tables, derived, levelled
 from analysis.plan.estimation import Fitted, fit
 from analysis.plan.hypotheses import judge_all, model_result
@@ -136,7 +137,13 @@ def _sensitivity(
         chosen = only(tables, who)
         again = judge_all(plan, {m.id: fit(plan, m, chosen) for m in _tested_models(plan)})
         rows += [_compared(first, second, variation) for first, second in zip(tested, again, strict=True)]
-    return rows + _other_estimators(plan, fitted, tested)
+    progress("sensitivity: GEE")
+    others = by_gee(plan, fitted)
+    return rows + [
+        _compared(first, second, VARIATION, NOTE)
+        for first, second in zip(tested, others, strict=True)
+        if second
+    ]
 
 
 def _tested_models(plan: Plan) -> list[Model]:
@@ -144,18 +151,14 @@ def _tested_models(plan: Plan) -> list[Model]:
     return [m for m in plan.models if m.id in wanted]
 
 
-def _compared(registered: HypothesisResult, other: HypothesisResult, variation: str) -> SensitivityRow:
+def _compared(
+    registered: HypothesisResult, other: HypothesisResult, variation: str, note: str = ""
+) -> SensitivityRow:
     return SensitivityRow(
         hypothesis=registered.id,
         variation=variation,
         estimate=other.estimate,
         verdict=other.verdict,
         agrees=registered.verdict == other.verdict,
-        note=other.reason if other.verdict == "not evaluable" else "",
+        note=other.reason if other.verdict == "not evaluable" else note,
     )
-
-
-def _other_estimators(
-    plan: Plan, fitted: dict[str, Fitted], tested: list[HypothesisResult]
-) -> list[SensitivityRow]:
-    return []
