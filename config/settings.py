@@ -145,8 +145,19 @@ HEED_LLM_MODEL = os.environ.get("HEED_MODEL") or ("gpt-4o-mini" if _real else "h
 HEED_LLM_EMBEDDING_MODEL = os.environ.get("HEED_EMBEDDING_MODEL") or (
     "text-embedding-3-small" if _real else "heed-rehearsal-embed-1"
 )
+for _name in (
+    "CONCURRENT",
+    "REQUESTS_PER_MINUTE",
+    "PARTICIPANT_TOKENS",
+    "STUDY_TOKENS",
+    "DAY_TOKENS",
+    "LEASE_SECONDS",
+):
+    if os.environ.get(f"HEED_LLM_{_name}"):
+        globals()[f"HEED_LLM_{_name}"] = number(f"HEED_LLM_{_name}", default=1)
 CELERY_BEAT_SCHEDULE = {
     "llm-sweep": {"task": "llm.sweep", "schedule": 2.0, "options": {"expires": 10, "queue": "participant"}},
+    "slot-sweep": {"task": "study.sweep_slots", "schedule": 60.0, "options": {"expires": 50}},
 }
 
 # --- Language and time

@@ -1,7 +1,7 @@
 """Budgets stop a call before it is made: tokens are held before the request and settled after it.
 
-Every change is one UPDATE; rows are touched in one order (participant, study, day), so that two workers never
-wait for each other in a circle. Holding and settling belong in the transaction that moves the call.
+Every change is one UPDATE; rows are touched in one order (the call, then participant, study, day), so that workers
+never wait for each other in a circle. Settling belongs in the transaction that ends the call.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def hold(call: Call) -> None:
         return  # taken over from a worker that died holding them
     wanted = tokens_at_most(call)
     with transaction.atomic():
+        Call.objects.filter(pk=call.pk).update(reserved_tokens=wanted)
         for scope, ref in scopes(call):
             if not _take(scope, ref, wanted):
                 raise OverBudget(scope, f"the budget of this {scope} is spent")
-        Call.objects.filter(pk=call.pk).update(reserved_tokens=wanted)
     call.reserved_tokens = wanted
 
 
@@ -109,15 +109,15 @@ def _ensure(scope: str, ref: str) -> None:
 
 
 def _give_back(call: Call, *, used: int, cost: int, calls: int) -> None:
+    held, call.reserved_tokens = call.reserved_tokens, 0
+    Call.objects.filter(pk=call.pk).update(reserved_tokens=0)
     for scope, ref in scopes(call):
         Budget.objects.filter(scope=scope, ref=ref).update(
-            tokens_held=Greatest(F("tokens_held") - call.reserved_tokens, 0),
+            tokens_held=Greatest(F("tokens_held") - held, 0),
             tokens_used=F("tokens_used") + used,
             cost_used=F("cost_used") + cost,
             calls=F("calls") + calls,
         )
-    Call.objects.filter(pk=call.pk).update(reserved_tokens=0)
-    call.reserved_tokens = 0
 
 
 def spent_today() -> int:

@@ -8,17 +8,18 @@ The same key is the same call: a second click, a retry or a double delivery neve
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.db import OperationalError, close_old_connections, connection, transaction
 from django.utils import timezone
 
-from llm import budget, conf, pricing, streams
+from llm import budget, conf, nudges, pricing, streams
 from llm.errors import LLMError, Unavailable
 from llm.models import Budget, Call, Try
 from llm.prompts import Prompt, Reply, prompt_hash
@@ -28,6 +29,9 @@ Handler = Callable[[Call], None]
 GRACE = timedelta(seconds=2)  # a worker's own time limit comes before anybody else's
 _handlers: dict[str, Handler] = {}
 LONGEST_DETAIL = 500
+WRITE_PAUSES = (0.05, 0.5, 2.0)  # seconds
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def request(
@@ -98,15 +102,30 @@ def wake_on_commit(call: Call, pause: float = 0.0) -> None:
 
 def wake(call_id: uuid.UUID, priority: str, pause: float = 0.0) -> None:
     """Nudge a worker now, or in `pause` seconds."""
-    from llm import tasks  # tasks imports the worker, which imports this module
-
-    Call.objects.filter(pk=call_id).update(woken_at=timezone.now())
-    try:
-        tasks.work.apply_async((str(call_id),), queue=priority, countdown=pause or None, retry=False)
-    except Exception as error:  # whatever the broker's client raises: the row stays, the sweeper comes
-        logger.warning("no worker was woken for call %s: %s", call_id, error)
+    Call.objects.filter(pk=call_id).update(woken_at=timezone.now() + timedelta(seconds=pause))
+    nudges.send(call_id, priority, pause)
 
 
+def persistently(write: Callable[P, R]) -> Callable[P, R]:
+    """Repeat a write that the database refused for a passing reason: what a model said is not to be asked twice."""
+
+    @wraps(write)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
+        for pause in WRITE_PAUSES:
+            try:
+                return write(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block:
+                    raise
+                logger.warning("a write is repeated: %s", error)
+                close_old_connections()
+                time.sleep(pause)
+        return write(*args, **kwargs)
+
+    return repeated
+
+
+@persistently
 def succeed(call: Call, reply: Reply, *, data: Any = None) -> bool:
     """Move a running call to done with its reply, once; False when it was no longer ours."""
     cost = pricing.cost_micro(reply.model, reply.usage, conf.current().prices)
@@ -119,6 +138,7 @@ def succeed(call: Call, reply: Reply, *, data: Any = None) -> bool:
     return won
 
 
+@persistently
 def fail(call: Call, error: LLMError) -> bool:
     """Move a running call to failed, once; what had come before it failed is kept and paid for."""
     came = error.received

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -40,16 +40,19 @@ def kept(call: Call) -> Iterator[None]:
 
 
 def renew() -> int:
-    """Extend the leases held by this process in one UPDATE; how many."""
+    """Extend the leases held by this process; how many."""
     with _lock:
         held = list(_held)
     if not held:
         return 0
+    # Rows that somebody is just ending are skipped: waiting for one while holding others could close a circle.
     until = timezone.now() + timedelta(seconds=conf.current().lease_seconds)
     mine = Q()
     for call_id, attempt in held:
         mine |= Q(pk=call_id, attempt=attempt)
-    return Call.objects.filter(mine, state=Call.State.RUNNING).update(lease_until=until)
+    free = Call.objects.filter(mine, state=Call.State.RUNNING).select_for_update(skip_locked=True)
+    with transaction.atomic():
+        return Call.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(lease_until=until)
 
 
 def _keep() -> None:

@@ -1,0 +1,144 @@
+"""Every fault, in each of the three activities, on two services; what is recorded is the table in the docs.
+
+`HEED_WRITE_DOCS=1 pytest tests/llm/test_faults.py -n0` writes docs/reference/model-faults.md anew; otherwise each
+test compares its rows with the page, so that the page is true.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from llm import chat, limits, tokens
+from llm.models import Call
+from tests.llm import helpers
+from tests.llm.bending_proxy import BendingProxy
+from tests.llm.services import ADDRESSES, FAULTS, Ours, Service, Theirs
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "model-faults.md"
+ACTIVITIES = ("draft", "live advice", "chat")
+HEAD = """# What is recorded when a model fails
+
+Made by `tests/llm/test_faults.py`, which compares this page with what happens on every run. Each fault is tried on
+our rehearsal model and on llmock, an implementation of the API by others, in three activities: a draft (a batch that
+must be JSON), live advice (streamed, with a registered fallback) and chat (streamed, with a history).
+
+“Lasting” means that every request meets the fault, “once” that only the first one does. Numbers are requests sent
+(at most three in this test). A participant sees the model's text when the call is done and the registered fallback
+when it has failed; in no case does the page wait for ever, is a call lost, or is one recorded twice.
+
+| service | fault | activity | lasting: recorded | requests | once: recorded | requests |
+|---|---|---|---|---|---|---|
+"""
+_written: list[str] = []
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def proxy(llmock_server: Any) -> Iterator[BendingProxy]:
+    with BendingProxy(llmock_server.url) as running:
+        yield running
+
+
+@pytest.fixture(params=["ours", "theirs"])
+def service(request: pytest.FixtureRequest, quick: Any) -> Service:
+    found: Service
+    if request.param == "ours":
+        found = Ours(request.getfixturevalue("rehearsal_server"))
+    else:
+        found = Theirs(request.getfixturevalue("llmock"), request.getfixturevalue("proxy"))
+    found.heal()
+    return found
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_strands_nobody_loses_nothing_and_is_recorded_as_what_it_was(
+    fault: str, service: Service, settings: Any, client: Any
+) -> None:
+    settings.HEED_LLM_MODEL = service.model
+    settings.HEED_LLM_API_KEY = "test"
+    rows = []
+    for activity in ACTIVITIES:
+        cells = [service.name, fault, activity]
+        for times in (None, 1):
+            if fault in ADDRESSES and times == 1:
+                cells += ["–", "–"]  # an address is wrong for good
+                continue
+            call = meet(service, fault, activity, times, settings)
+            check_nobody_waits(call, client)
+            cells += [recorded(call), str(call.tries)]
+        rows.append("| " + " | ".join(cells) + " |")
+    compare_with_page(rows)
+
+
+def meet(service: Service, fault: str, activity: str, times: int | None, settings: Any) -> Call:
+    """The finished call of an activity that met the fault."""
+    service.heal()
+    settings.HEED_LLM_BASE_URL = service.break_with(fault, times=times)
+    limits.reset(urlsplit(settings.HEED_LLM_BASE_URL).netloc)
+    key = f"{fault}/{activity}/{times}/{service.name}"
+    call = helpers.carried_out(begin(activity, key))
+    if settings.HEED_LLM_BASE_URL not in ADDRESSES.values():
+        repaired = Call.objects.filter(repairs=call).first()
+        arrived = service.requests()
+        assert arrived == call.tries + (repaired.tries if repaired else 0), "a request was lost or doubled"
+    assert begin(activity, key).pk == call.pk, "the same key must be the same call"
+    assert Call.objects.filter(key=call.key).count() == 1
+    assert call.requests.count() == call.tries
+    return call
+
+
+def begin(activity: str, key: str) -> Call:
+    if activity == "draft":
+        draft = helpers.prompt('{"question": "Is water wet?", "stance": "yes"}', schema=helpers.DRAFT)
+        return helpers.ask(key, prompt=draft, priority="batch")
+    if activity == "live advice":
+        return helpers.ask(key, streamed=True)
+    return chat.say(
+        conversation=key,
+        turn=1,
+        system="Task: test.chat\nTalk.",
+        history=[],
+        message="Hello, are you there?",
+        template="test.chat",
+        version="1",
+        purpose="test.chat",
+        deadline=6,
+        fallback="The registered fallback.",
+    )
+
+
+def check_nobody_waits(call: Call, client: Any) -> None:
+    """The page, with and without JavaScript, ends with the model's words or the fallback, as text."""
+    assert call.is_finished
+    assert call.reserved_tokens == 0
+    text, outcome = helpers.shown(helpers.events_of(call))
+    assert outcome == ("done" if call.state == "done" else "fallback")
+    assert text == (call.text if call.state == "done" else "The registered fallback.")
+    page = client.get(f"/calls/{tokens.issue(call.pk)}/").content.decode()
+    assert not [tag for tag in ("http-equiv", "<script", "<img") if tag in page]
+    assert "The registered fallback." in page or call.state == "done"
+
+
+def recorded(call: Call) -> str:
+    if call.state == Call.State.FAILED:
+        return f"{call.error}: {call.error_kind}"
+    return ", ".join(["done", *(word for word in call.warnings if word)])
+
+
+def compare_with_page(rows: list[str]) -> None:
+    if os.environ.get("HEED_WRITE_DOCS"):
+        _written.extend(rows)
+        order = {name: at for at, name in enumerate(FAULTS)}
+        lines = sorted(_written, key=lambda row: (row.split(" | ")[0], order[row.split(" | ")[1]]))
+        PAGE.write_text(HEAD + "\n".join(lines) + "\n")
+        return
+    page = PAGE.read_text().splitlines()
+    missing = [row for row in rows if row not in page]
+    assert not missing, f"docs/reference/model-faults.md says otherwise; now: {missing}"
