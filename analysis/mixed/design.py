@@ -267,12 +267,9 @@ def _one_factor(column: pd.Series[Any], name: str) -> tuple[Codes, tuple[str, ..
         raise ModelError(
             f"the grouping column '{name}' holds fractions; a grouping column names people or items"
         )
-    try:
-        codes, levels = pd.factorize(column, sort=True)
-    except TypeError:
-        raise ModelError(
-            f"the grouping column '{name}' mixes types that have no order; give it one type"
-        ) from None
+    if column.dtype == object and len({type(v) for v in column}) > 1:
+        raise ModelError(f"the grouping column '{name}' mixes types that have no order; give it one type")
+    codes, levels = pd.factorize(column, sort=True)
     return codes.astype(np.int64), tuple(label(v) for v in levels.tolist())
 
 
