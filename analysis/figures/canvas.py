@@ -51,6 +51,7 @@ STYLE: dict[str, Any] = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # labels are data: a dollar sign is a dollar sign
     "svg.hashsalt": "heed",
     "path.simplify": False,
 }
