@@ -106,7 +106,7 @@ def run_batch(batch: Batch) -> Counted:
     """Simulate one batch; the same batch gives the same counts wherever it runs."""
     check_plan(batch.plan, batch.effects)
     people = _people(batch)
-    truth = _Truth(batch, _trials(batch, people))
+    truth = Truth(batch, draw_trials(batch, people))
     shape = (batch.outcomes, len(batch.plan.tests))
     rejected, width = np.zeros(shape, dtype=bool), np.full(shape, np.nan)
     failed = np.zeros(batch.outcomes, dtype=bool)
@@ -162,7 +162,7 @@ def _people(batch: Batch) -> list[str]:
     return [str(a) for a in arms[stays]]
 
 
-def _trials(batch: Batch, people: list[str]) -> pd.DataFrame:
+def draw_trials(batch: Batch, people: list[str]) -> pd.DataFrame:
     """One row a trial: participant, arm, item, item attributes, varied columns."""
     plan, rng = batch.plan, batch.rng
     per = plan.per_person or len(plan.items)
@@ -183,7 +183,7 @@ def _trials(batch: Batch, people: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-class _Truth:
+class Truth:
     """A drawn design with the assumed parameters: draws outcomes and fits the model to them."""
 
     def __init__(self, batch: Batch, trials: pd.DataFrame) -> None:
@@ -275,7 +275,7 @@ def _check_names(design: Design, effects: Effects) -> None:
         )
 
 
-def _from_truth(result: MixedResult, truth: _Truth) -> MixedResult:
+def _from_truth(result: MixedResult, truth: Truth) -> MixedResult:
     """A fit whose optimum is replaced by the assumed parameters: the best start for every later outcome."""
     if result.engine is None:
         return result

@@ -26,7 +26,7 @@ def _trials(people: int = 12, items: int = 6) -> pd.DataFrame:
 
 
 TRIALS = _trials()
-G, MEANS = "gaussian", marginal_means
+G, ORD, MEANS = "gaussian", "ordinal", marginal_means
 MIXED = "~ arm + (1 | participant)"
 
 
@@ -87,13 +87,13 @@ DATA = {
     "one participant": ("time" + MIXED, _with(participant="P"), G, "'participant' has one level only"),
     "constant outcome": ("time" + MIXED, _with(time=2.0), G, "'time' is the same"),
     "constant answer": ("agree" + MIXED, _with(agree=1), "binomial", "'agree' is 1 in every row"),
-    "constant rating": ("rating" + MIXED, _with(rating=4), "ordinal", "'rating' is 4 in every row"),
+    "constant rating": ("rating" + MIXED, _with(rating=4), ORD, "'rating' is 4 in every row"),
     "text outcome": ("time" + MIXED, _with(time="fast"), G, "'time' holds str.* values"),
-    "text rating": ("rating" + MIXED, _with(rating=["low", "mid", "high"] * 24), "ordinal", "'rating' holds text"),
-    "unordered rating": ("rating" + MIXED, _with(rating=pd.Categorical(["a", "b", "c"] * 24)), "ordinal", "without an order"),
-    "two-valued rating": ("agree" + MIXED, TRIALS, "ordinal", "'agree' has two categories only"),
-    "yes-no rating": ("rating" + MIXED, _with(rating=[True, False] * 36), "ordinal", "'rating' is yes/no"),
-    "broken rating": ("rating" + MIXED, _with(rating=[1.5, 2, 3] * 24), "ordinal", "'rating' holds fractions"),
+    "text rating": ("rating" + MIXED, _with(rating=["low", "mid", "high"] * 24), ORD, "'rating' holds text"),
+    "unordered rating": ("rating" + MIXED, _with(rating=pd.Categorical(["a", "b", "c"] * 24)), ORD, "without an order"),
+    "two-valued rating": ("agree" + MIXED, TRIALS, ORD, "'agree' has two categories only"),
+    "yes-no rating": ("rating" + MIXED, _with(rating=[True, False] * 36), ORD, "'rating' is yes/no"),
+    "broken rating": ("rating" + MIXED, _with(rating=[1.5, 2, 3] * 24), ORD, "'rating' holds fractions"),
     "three answers": ("agree" + MIXED, _with(agree=["yes", "no", "maybe"] * 24), "binomial", "'agree' has 3 values"),
     "answer of 2": ("agree" + MIXED, _with(agree=[0, 2] * 36), "binomial", "'agree' holds 2"),
     "negative count": ("links" + MIXED, _with(links=-1 + TRIALS["links"]), "poisson", "'links' holds negative"),
@@ -115,7 +115,7 @@ DATA = {
     "broken tries": ("cbind(time, links) ~ arm", TRIALS, "binomial", "whole successes and failures"),
     "cbind elsewhere": ("cbind(agree, links) ~ arm", TRIALS, "poisson", "belongs to family='binomial'"),
     "three parts": ("cbind(agree, links, right) ~ arm", TRIALS, "binomial", "cbind takes two columns"),
-    "no intercept": ("rating ~ 0 + arm", TRIALS, "ordinal", "thresholds in place of an intercept"),
+    "no intercept": ("rating ~ 0 + arm", TRIALS, ORD, "thresholds in place of an intercept"),
 }  # fmt: skip
 
 
@@ -170,7 +170,7 @@ QUESTIONS = {
     "missing outcome": (lambda r: r.refit(np.full(72, np.nan)), "72 missing or infinite"),
     "constant outcome": (lambda r: r.refit(np.ones(72)), "same in every row"),
     "prediction column": (lambda r: r.predict(TRIALS.drop(columns="arm")), "column 'arm' is not in the new data"),
-    "prediction group": (lambda r: r.predict(TRIALS.drop(columns="participant")), "'participant' is not in the new data"),
+    "prediction group": (lambda r: r.predict(TRIALS[["arm"]]), "'participant' is not in the new data"),
     "prediction level": (lambda r: r.predict(_with(arm="z")), "'arm' holds 'z', which the model has not seen"),
     "prediction scale": (lambda r: r.predict(scale="odds"), "scale 'odds'"),
     "not ordinal": (lambda r: r.category_probabilities(), "belong to ordinal models"),
