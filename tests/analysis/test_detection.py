@@ -1,5 +1,8 @@
 """Signal detection of reliance: the worked example, hand and second routes, and the probit model."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -164,3 +167,9 @@ class TestProbitModel:
     def test_what_cannot_be_fitted_is_refused(self, change, message):
         with pytest.raises(ValueError, match=message):
             detection_model(change(self.study(1, 10)), by="arm")
+
+
+def test_the_worked_example_in_the_documentation_gives_what_it_says():
+    page = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "reliance-measures.md"
+    found = doctest.testfile(str(page), module_relative=False)
+    assert (found.attempted, found.failed) == (5, 0)
