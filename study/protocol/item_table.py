@@ -14,13 +14,13 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path as File
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from analysis.plan.types import Frozen, Scalar
 from study.protocol.problems import Problem
-from study.protocol.yaml import MAX_BYTES, Place, Places, nearest, scalar
+from study.protocol.yaml import CONTROL, MAX_BYTES, Place, Places, nearest, scalar
 
 Path = tuple[str | int, ...]
 
@@ -44,7 +44,8 @@ ALLOWED = (
 
 class ItemTable(Frozen):
     """Where items are read from. `columns`: our name to theirs; `values`: our column to their word to our value;
-    `defaults`: our column to the value of every row that has none; `ignore`: their columns that are not wanted."""
+    `defaults`: our column to the value of every row that has none; `ignore`: their columns that are not wanted
+    (`rest`: all that `columns` does not name)."""
 
     file: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*\.csv$", description="a CSV in the protocol's own folder"
@@ -52,7 +53,13 @@ class ItemTable(Frozen):
     columns: dict[str, str] = {}
     values: dict[str, dict[str, Scalar]] = {}
     defaults: dict[str, Scalar] = {}
-    ignore: list[str] = []
+    ignore: list[str] | Literal["rest"] = []
+    prefix: str = Field(
+        default="", max_length=20, description="put before every id, e.g. where ids are numbers"
+    )
+    only: dict[str, str] = Field(
+        default={}, description="rows to keep: their column to the word it must hold"
+    )
 
 
 def read_items(data: dict[str, Any], places: Places, folder: File | None) -> list[Problem]:
@@ -67,6 +74,8 @@ def read_items(data: dict[str, Any], places: Places, folder: File | None) -> lis
         table = ItemTable.model_validate(given, strict=True)
     except ValidationError as error:
         return problems_of(error, given, places, model=ItemTable, above=("items",))
+    if problems := list(_unknown_columns(table, places)):
+        return problems
     place = places.of(("items", "file"))
     if folder is None:
         message = "Items in a file of their own can only be read when the protocol is a file beside it."
@@ -79,6 +88,23 @@ def read_items(data: dict[str, Any], places: Places, folder: File | None) -> lis
     reader = _Table(table, places, str(first))
     data["items"] = list(reader.rows(text))
     return reader.problems
+
+
+def _unknown_columns(table: ItemTable, places: Places) -> Iterator[Problem]:
+    """Names on our side of the table's settings that are none of our columns."""
+    for field in ("columns", "values", "defaults"):
+        for name in getattr(table, field):
+            if not _known(name):
+                place = places.of_key(("items", field, name))
+                where = f"items.{field}.{name}"
+                yield Problem(
+                    place.file,
+                    place.line,
+                    place.column,
+                    where,
+                    f"There is no column '{name}' of ours.",
+                    ALLOWED,
+                )
 
 
 def _text_of(path: File) -> tuple[str | None, str]:
@@ -108,13 +134,14 @@ class _Table:
         """One mapping an item, as the YAML would have given it."""
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         number, header, start = 0, None, 1
+        raw: list[str] = []
         try:
             for cells in reader:
                 line, start = start, reader.line_num + 1
                 if not any(cell.strip() for cell in cells):
                     continue
                 if header is None:
-                    header = self._header(cells, line)
+                    header, raw = self._header(cells, line), [cell.strip() for cell in cells]
                     continue
                 if number >= MAX_ROWS:
                     self._note(line, 1, "", f"More than {MAX_ROWS} items")
@@ -122,7 +149,9 @@ class _Table:
                 if len(cells) != len(header):
                     self._note(line, 1, "", f"{len(cells)} cells, but the header names {len(header)} columns")
                     continue
-                yield self._row(dict(zip(header, cells, strict=True)), number, line)
+                if self._left_out(dict(zip(raw, cells, strict=True))):
+                    continue
+                yield self._row(list(zip(header, cells, strict=True)), number, line)
                 number += 1
         except csv.Error as error:
             self._note(reader.line_num, 1, "", f"This is not valid CSV ({error}); is a quote left open?")
@@ -134,7 +163,8 @@ class _Table:
         names: list[str] = []
         for column, cell in enumerate(cells, start=1):
             theirs = cell.strip()
-            ours = self.theirs.get(theirs, "" if theirs in self.table.ignore else theirs)
+            ignored = self.table.ignore == "rest" or theirs in self.table.ignore
+            ours = self.theirs.get(theirs, "" if ignored else theirs)
             if ours and not _known(ours):
                 guess = nearest(ours, [*_TEXTS, *_PLAIN, *_ANSWERS, "options", "probability"])
                 hint = f" Did you mean '{guess}'?" if guess else ""
@@ -142,28 +172,38 @@ class _Table:
             elif ours and ours in names:
                 self._note(line, column, theirs, f"The column '{ours}' is there twice")
             names.append(ours if ours not in names else "")
-        missing = [
-            theirs for theirs in self.table.columns.values() if theirs not in [c.strip() for c in cells]
-        ]
-        for theirs in missing:
-            self._note(line, 1, theirs, f"The header has no column '{theirs}', which `columns` names")
+        given = {cell.strip() for cell in cells}
+        for field in ("columns", "only"):
+            wanted = self.table.columns.values() if field == "columns" else self.table.only
+            for theirs in wanted:
+                if theirs not in given:
+                    self._note(line, 1, theirs, f"The header has no column '{theirs}', which `{field}` names")
         return names
 
-    def _row(self, row: dict[str, str], number: int, line: int) -> dict[str, Any]:
+    def _left_out(self, row: dict[str, str]) -> bool:
+        return any(row.get(theirs, "").strip() != word for theirs, word in self.table.only.items())
+
+    def _row(self, row: list[tuple[str, str]], number: int, line: int) -> dict[str, Any]:
         item: dict[str, Any] = {}
         self.places.values["items", number] = Place(line, 1, self.table.file)
-        for column, (name, cell) in enumerate(row.items(), start=1):
+        for column, (name, cell) in enumerate(row, start=1):
             if name and _known(name):
                 self._cell(item, number, Place(line, column, self.table.file), name, cell.strip())
         for name, value in self.table.defaults.items():
-            if _known(name) and not row.get(name, "").strip():
+            if _known(name) and not dict(row).get(name, "").strip():
                 self._cell(item, number, Place(line, 1, self.table.file), name, value)
+        if "id" in item:
+            item["id"] = f"{self.table.prefix}{item['id']}"
         self._numbers(item)
         return item
 
     def _cell(self, item: dict[str, Any], number: int, place: Place, name: str, cell: Scalar) -> None:
         value = self.table.values.get(name, {}).get(str(cell), cell)
         if value == "":
+            return
+        if found := CONTROL.search(str(value)):
+            message = f"Holds the character U+{ord(found[0]):04X}, which no page can show"
+            self._note(place.line, place.column, name, message)
             return
         path, value = _target(name, value)
         _put(item, path, value, self.language)

@@ -36,6 +36,7 @@ def schema() -> dict[str, Any]:
     whole = {"$schema": DIALECT, **body, "title": "Heed protocol", "$defs": parts}
     text = deepcopy(parts["Item"]["properties"]["question"]["oneOf"])
     _tidy(whole, text)
+    _tidy(text, [])
     parts["Text"] = {"description": "a text, or one text per language", "oneOf": text}
     parts["Options"] = _options()
     return whole

@@ -30,7 +30,7 @@ LARGEST = 2**53 - 1
 _NUMBER = re.compile(
     r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -149,7 +149,7 @@ class _Reader:
         return self._mapping(path, depth)
 
     def _scalar(self, event: events.ScalarEvent, path: Path) -> Any:
-        found = _CONTROL.search(event.value)
+        found = CONTROL.search(event.value)
         if found:
             message = f"Holds the character U+{ord(found[0]):04X}, which no page can show"
             self.problems.append(_problem(_place(event), message, where=name(path)))
@@ -214,7 +214,7 @@ def name(path: Path, document: Any = None) -> str:
 
 def nearest(word: str, known: list[str]) -> str:
     """The known word most like this one, or ''."""
-    found = get_close_matches(word.lower().replace("-", "_"), known, n=1, cutoff=0.6)
+    found = get_close_matches(word.lower().replace("-", "_"), known, n=1, cutoff=0.55)
     return found[0] if found else ""
 
 
@@ -246,6 +246,8 @@ def _syntax(error: Exception, text: str) -> Problem:
     place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
     said = str(getattr(error, "problem", "") or error)
     hint = ""
+    if "found unexpected end of stream" in said and (opened := getattr(error, "context_mark", None)):
+        place = Place(opened.line + 1, opened.column + 1)
     if "mapping values are not allowed" in said:
         hint = "Put a text that holds ': ' in quotes, or check the indentation"
     elif "'\\t'" in said:
@@ -253,5 +255,5 @@ def _syntax(error: Exception, text: str) -> Problem:
     elif "found unexpected end of stream" in said:
         hint = "A quote is opened and not closed"
     elif "expected <block end>" in said or "could not find expected ':'" in said:
-        hint = "Check the indentation and that every field has its ':'"
+        hint = "Check the indentation, that every field has its ':', and that every quote is closed"
     return _problem(place, f"This is not valid YAML ({said}). {hint}".strip())
