@@ -28,6 +28,12 @@ def _client(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=PATIENCE, retry=Retry(NoBackoff(), 1))
 
 
+def close() -> None:
+    """Close the process's connections."""
+    client().close()
+    _client.cache_clear()
+
+
 def async_client() -> redis.asyncio.Redis:
     """The running event loop's client."""
     loop = asyncio.get_running_loop()

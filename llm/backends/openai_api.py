@@ -6,9 +6,9 @@ The client's own retries are off: retrying, with its records and budgets, is the
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -22,6 +22,9 @@ from llm.conf import Conf
 from llm.errors import BadReply, Unavailable
 from llm.prompts import Prompt, Reply
 
+_clients: dict[tuple[str, str], openai.OpenAI] = {}
+_lock = threading.Lock()
+
 
 class OpenAIBackend:
     """A client for `HEED_LLM_BASE_URL`. Cheap to make: the connections are shared by the process."""
@@ -29,7 +32,7 @@ class OpenAIBackend:
     def __init__(self) -> None:
         self.conf = conf.current()
         self.name = httpx2.URL(self.conf.base_url).netloc.decode()
-        self._client = _client(self.conf.base_url, self.conf.api_key, self.conf.connect_seconds)
+        self._client = _client(self.conf.base_url, self.conf.api_key)
 
     def chat(
         self, prompt: Prompt, model: str, *, on_text: Callable[[str], None] | None, seconds: float
@@ -111,7 +114,16 @@ def _check_time(start: float, seconds: float) -> None:
         raise Unavailable("timeout", f"not finished after {seconds:.1f} s")
 
 
-@lru_cache(maxsize=8)
-def _client(base_url: str, api_key: str, connect_seconds: float) -> openai.OpenAI:
+def _client(base_url: str, api_key: str) -> openai.OpenAI:
     """One client for each address: building one loads certificates, which takes tens of milliseconds."""
-    return openai.OpenAI(base_url=base_url, api_key=api_key, max_retries=0)
+    with _lock:
+        if (base_url, api_key) not in _clients:
+            _clients[base_url, api_key] = openai.OpenAI(base_url=base_url, api_key=api_key, max_retries=0)
+        return _clients[base_url, api_key]
+
+
+def close() -> None:
+    """Close every connection of this process to a service."""
+    with _lock:
+        while _clients:
+            _clients.popitem()[1].close()

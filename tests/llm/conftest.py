@@ -17,6 +17,16 @@ def rehearsal_server() -> Iterator[ThreadedServer]:
         yield server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _connections_closed_at_the_end() -> Iterator[None]:
+    yield
+    from llm import store
+    from llm.backends import openai_api
+
+    openai_api.close()
+    store.close()
+
+
 @pytest.fixture
 def quick(settings: Any) -> Any:
     """Short pauses and time limits; no breaker, whose own tests set it."""
