@@ -10,10 +10,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+        bootstrap_test,
+        cluster_robust,
+        gee,
+        heteroscedastic,
+        influence,
+        without_flagged,
+    )
     from analysis.benchmark import reliance_benchmark
     from analysis.calibration import calibration, calibration_table
     from analysis.comparisons import equivalence, likelihood_ratio, standardised
     from analysis.complementarity import complementarity
+    from analysis.design_warnings import design_warnings
     from analysis.detection import detection_from_rates, implied_rates
     from analysis.detection_model import detection_model
     from analysis.estimate import Estimate
@@ -23,13 +31,6 @@ if TYPE_CHECKING:
     from analysis.power import simulate_power
     from analysis.presto import presto
     from analysis.robustness import (
-        bootstrap_test,
-        cluster_robust,
-        gee,
-        heteroscedastic,
-        influence,
-        without_flagged,
-    )
     from analysis.scales import reliability, scale_scores
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "cluster_robust",
     "complementarity",
     "contrasts",
+    "design_warnings",
     "detection_from_rates",
     "detection_model",
     "equivalence",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "design_warnings": "analysis.design_warnings",
     "bootstrap_test": "analysis.robustness",
     "without_flagged": "analysis.robustness",
     "heteroscedastic": "analysis.robustness",
