@@ -10,13 +10,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-        bootstrap_test,
-        cluster_robust,
-        gee,
-        heteroscedastic,
-        influence,
-        without_flagged,
-    )
     from analysis.benchmark import reliance_benchmark
     from analysis.calibration import calibration, calibration_table
     from analysis.comparisons import equivalence, likelihood_ratio, standardised
@@ -31,6 +24,13 @@ if TYPE_CHECKING:
     from analysis.power import simulate_power
     from analysis.presto import presto
     from analysis.robustness import (
+        bootstrap_test,
+        cluster_robust,
+        gee,
+        heteroscedastic,
+        influence,
+        without_flagged,
+    )
     from analysis.scales import reliability, scale_scores
 
 __all__ = [
