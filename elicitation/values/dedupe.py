@@ -1,0 +1,177 @@
+"""Which cards are the same value: close cards are candidates, and a judge decides about each pair once.
+
+Nearness only nominates. Two groups of cards become one when the judge calls a pair of them the same, their
+first cards are the same too, and nobody in one group was judged different from somebody in the other; so that
+a chain of small steps cannot join cards that no judge would call the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Judge = Callable[[int, int], bool | None]
+
+BLOCK = 1024  # rows of the distance matrix held at once
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Pairs of cards within a cosine distance, nearest first: first < second, distance 0 to 2; (pairs,)."""
+
+    first: Ints
+    second: Ints
+    distance: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the judge said about a pair: same, or None when there was no usable answer."""
+
+    first: int
+    second: int
+    distance: float
+    same: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deduplication:
+    """The result: each card's canonical card (its group's first), all judgements in order, and the number
+    of candidate pairs. There are never more judgements than candidates."""
+
+    canonical: tuple[int, ...]
+    judgements: tuple[Judgement, ...]
+    candidates: int
+    threshold: float
+
+    @property
+    def values(self) -> int:
+        return len(set(self.canonical))
+
+    @property
+    def undecided(self) -> tuple[Judgement, ...]:
+        """Pairs without an answer, to be asked again; they joined nothing."""
+        return tuple(one for one in self.judgements if one.same is None)
+
+
+def neighbours(vectors: ArrayLike, threshold: float) -> Neighbours:
+    """All pairs of rows (cards, dimensions) within a cosine distance of at most `threshold`.
+
+    Exact, in blocks. Raises ValueError for vectors that are not finite, are all 0, or are no matrix, and
+    for a threshold outside 0 to 2.
+    """
+    unit = _unit(vectors)
+    if not 0 <= threshold <= 2:
+        raise ValueError(f"threshold is {threshold}: a cosine distance is between 0 and 2")
+    found = [_block(unit, start, threshold) for start in range(0, len(unit), BLOCK)]
+    first, second, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((second, first, distance))
+    return Neighbours(first[order], second[order], distance[order])
+
+
+def _unit(vectors: ArrayLike) -> Floats:
+    matrix = np.asarray(vectors, dtype=np.float64)
+    if matrix.ndim != 2 or not len(matrix):
+        raise ValueError("vectors are a matrix, one row per card")
+    length = np.linalg.norm(matrix, axis=1, keepdims=True)
+    if not np.isfinite(matrix).all() or (length == 0).any():
+        raise ValueError("a vector is not finite or all 0")
+    unit: Floats = matrix / length
+    return unit
+
+
+def _block(unit: Floats, start: int, threshold: float) -> tuple[Ints, Ints, Floats]:
+    """Close pairs whose first card is in the block that begins at `start`."""
+    rows = unit[start : start + BLOCK]
+    distance = np.clip(1 - rows @ unit[start:].T, 0, 2)
+    first, second = np.nonzero(distance <= threshold + 1e-12)
+    later = second > first
+    first, second = first[later], second[later]
+    return first + start, second + start, distance[first, second]
+
+
+def deduplicate(vectors: ArrayLike, judge: Judge, *, threshold: float) -> Deduplication:
+    """Group the cards. judge(first, second): True same, False different, None no usable answer."""
+    close = neighbours(vectors, threshold)
+    size = len(np.asarray(vectors))
+    groups = _Groups(judge, size, close)
+    for first, second in zip(close.first.tolist(), close.second.tolist(), strict=True):
+        groups.consider(first, second)
+    canonical = tuple(groups.root(card) for card in range(size))
+    return Deduplication(canonical, tuple(groups.judged.values()), len(close.first), threshold)
+
+
+def over_thresholds(result: Deduplication, thresholds: Sequence[float]) -> dict[float, tuple[int, ...]]:
+    """What lower thresholds would have given, from the judgements already made: canonical cards by threshold.
+
+    Asks the judge nothing. Raises ValueError for a threshold above the one that was judged.
+    """
+    if any(threshold > result.threshold for threshold in thresholds):
+        raise ValueError(f"nothing was judged beyond a distance of {result.threshold}")
+    return {threshold: _replay(result, threshold) for threshold in thresholds}
+
+
+def _replay(result: Deduplication, threshold: float) -> tuple[int, ...]:
+    said = {(one.first, one.second): one for one in result.judgements if one.distance <= threshold}
+    pairs = sorted(said.values(), key=lambda one: (one.distance, one.first, one.second))
+    order = Neighbours(
+        np.array([one.first for one in pairs], dtype=np.intp),
+        np.array([one.second for one in pairs], dtype=np.intp),
+        np.array([one.distance for one in pairs], dtype=np.float64),
+    )
+    groups = _Groups(lambda first, second: said[first, second].same, len(result.canonical), order)
+    for one in pairs:
+        groups.consider(one.first, one.second)
+    return tuple(groups.root(card) for card in range(len(result.canonical)))
+
+
+@dataclass
+class _Groups:
+    """Groups of cards that grow while pairs are considered; each pair is judged at most once."""
+
+    judge: Judge
+    size: int
+    close: Neighbours
+    judged: dict[tuple[int, int], Judgement] = field(default_factory=dict)
+    parent: list[int] = field(init=False)
+    apart: dict[int, set[int]] = field(default_factory=dict)
+    distance: Mapping[tuple[int, int], float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parent = list(range(self.size))
+        pairs = zip(self.close.first.tolist(), self.close.second.tolist(), strict=True)
+        self.distance = dict(zip(pairs, self.close.distance.tolist(), strict=True))
+
+    def root(self, card: int) -> int:
+        """The first card of the group."""
+        while self.parent[card] != card:
+            self.parent[card] = self.parent[self.parent[card]]
+            card = self.parent[card]
+        return card
+
+    def consider(self, first: int, second: int) -> None:
+        """Join the groups of a close pair, where the judge and everyone in them agrees."""
+        one, other = sorted((self.root(first), self.root(second)))
+        if one == other or self._apart(one, other):
+            return
+        if self._same(first, second) and (one, other) in self.distance and self._same(one, other):
+            self.parent[other] = one
+            self.apart.setdefault(one, set()).update(self.apart.pop(other, set()))
+
+    def _apart(self, one: int, other: int) -> bool:
+        return any(self.root(card) == other for card in self.apart.get(one, ())) or any(
+            self.root(card) == one for card in self.apart.get(other, ())
+        )
+
+    def _same(self, first: int, second: int) -> bool:
+        """What the judge says about a pair, asked once; different cards keep their groups apart for good."""
+        pair = (first, second) if first < second else (second, first)
+        if pair not in self.judged:
+            same = self.judge(*pair)
+            self.judged[pair] = Judgement(*pair, self.distance[pair], same)
+            if same is False:
+                self.apart.setdefault(self.root(first), set()).add(second)
+        return self.judged[pair].same is True

@@ -1,0 +1,131 @@
+"""Deduplication: near cards are candidates, a judge decides, chains and shared words join nothing."""
+
+import time
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from analysis.completeness import over_thresholds as completeness_over_thresholds
+from elicitation.values.dedupe import deduplicate, neighbours, over_thresholds
+
+
+def angles(*degrees: float) -> np.ndarray:
+    """Unit vectors in the plane."""
+    turned = np.radians(degrees)
+    return np.stack([np.cos(turned), np.sin(turned)], axis=1)
+
+
+def distance(degrees: float) -> float:
+    return float(1 - np.cos(np.radians(degrees)))
+
+
+def test_neighbours_equal_scipys_distances() -> None:
+    vectors = np.random.default_rng(1).normal(size=(1500, 6))
+    found = neighbours(vectors, 0.2)
+    expected = pdist(vectors, "cosine")
+    first, second = np.triu_indices(1500, 1)
+    close = expected <= 0.2
+    pairs = dict(
+        zip(zip(first[close].tolist(), second[close].tolist(), strict=True), expected[close], strict=True)
+    )
+    assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) == set(pairs)
+    by_pair = [pairs[a, b] for a, b in zip(found.first.tolist(), found.second.tolist(), strict=True)]
+    assert found.distance == pytest.approx(np.array(by_pair), abs=1e-9)
+    assert (np.diff(found.distance) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "threshold", "named"),
+    [
+        (np.zeros((2, 3)), 0.1, "all 0"),
+        ([[1.0, np.nan]], 0.1, "not finite"),
+        ([1.0, 2.0], 0.1, "a matrix"),
+        (np.empty((0, 3)), 0.1, "a matrix"),
+        ([[1.0, 0.0]], 3, "between 0 and 2"),
+    ],
+)
+def test_what_are_no_vectors_is_refused(vectors, threshold: float, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        neighbours(vectors, threshold)
+
+
+def test_near_cards_stay_apart_when_the_judge_says_so() -> None:
+    found = deduplicate(angles(0, 1, 40, 41), lambda a, b: (a, b) == (2, 3), threshold=0.01)
+    assert found.canonical == (0, 1, 2, 2)
+    assert found.values == 3
+    assert [(one.first, one.second, one.same) for one in found.judgements] == [(0, 1, False), (2, 3, True)]
+
+
+def test_a_chain_of_small_steps_is_not_one_value() -> None:
+    """Each card is like the next; the first and the last are not, and lie beyond the threshold."""
+    found = deduplicate(angles(0, 5, 10, 15), lambda a, b: True, threshold=distance(6))
+    assert found.canonical[0] != found.canonical[-1]
+
+
+def test_a_word_between_two_homonyms_does_not_join_them() -> None:
+    """Card 1 is judged the same as 0 and as 2, which are judged different."""
+    said = {(0, 1): True, (1, 2): True, (0, 2): False}
+    found = deduplicate(angles(0, 3, 7), lambda a, b: said[a, b], threshold=distance(10))
+    assert found.canonical[0] != found.canonical[2]
+    assert found.values == 2
+
+
+def test_no_pair_is_judged_twice_and_never_more_than_there_are_candidates() -> None:
+    rng = np.random.default_rng(2)
+    topic = rng.integers(12, size=200)
+    vectors = np.eye(12)[topic] + rng.normal(size=(200, 12)) * 0.15
+    asked: list[tuple[int, int]] = []
+
+    def judge(a: int, b: int) -> bool:
+        asked.append((a, b))
+        return bool(topic[a] == topic[b])
+
+    found = deduplicate(vectors, judge, threshold=0.5)
+    assert len(asked) == len(set(asked)) == len(found.judgements)
+    assert len(asked) < found.candidates / 4
+    groups = {(topic[card], value) for card, value in enumerate(found.canonical)}
+    assert len({value for _, value in groups}) == len(groups)
+    assert found.values == 12
+
+
+def test_without_an_answer_cards_stay_apart_and_are_named() -> None:
+    found = deduplicate(angles(0, 1), lambda a, b: None, threshold=0.01)
+    assert found.canonical == (0, 1)
+    assert [(one.first, one.second) for one in found.undecided] == [(0, 1)]
+
+
+def test_the_order_of_asking_is_fixed() -> None:
+    vectors = np.random.default_rng(3).normal(size=(60, 4))
+    one, two = (deduplicate(vectors, lambda a, b: (a + b) % 3 > 0, threshold=0.3) for _ in range(2))
+    assert one == two
+
+
+def test_lower_thresholds_are_read_from_the_same_judgements() -> None:
+    cards = angles(0, 2, 30, 36)
+    found = deduplicate(cards, lambda a, b: True, threshold=distance(8))
+    curve = over_thresholds(found, [distance(1), distance(3), distance(8)])
+    assert [len(set(canonical)) for canonical in curve.values()] == [4, 3, 2]
+    assert curve[distance(8)] == found.canonical
+    with pytest.raises(ValueError, match="nothing was judged beyond"):
+        over_thresholds(found, [0.5])
+
+
+def test_the_curve_goes_on_to_completeness() -> None:
+    import pandas as pd
+
+    found = deduplicate(angles(0, 2, 30, 36), lambda a, b: True, threshold=distance(8))
+    mappings = {
+        at: dict(enumerate(canonical)) for at, canonical in over_thresholds(found, [0.0, distance(8)]).items()
+    }
+    table = completeness_over_thresholds(
+        pd.DataFrame({"participant": [1, 2, 3, 4], "card": range(4)}), mappings
+    )
+    assert table["values"].tolist() == [4, 2]
+
+
+def test_neighbours_of_five_thousand_cards_take_seconds() -> None:
+    vectors = np.random.default_rng(4).normal(size=(5000, 384))
+    start = time.process_time()
+    neighbours(vectors, 0.1)
+    assert time.process_time() - start < 10
