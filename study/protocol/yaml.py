@@ -21,7 +21,7 @@ from study.protocol.problems import Problem, ProtocolError
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 30
-MAX_VALUES = 200_000
+MAX_VALUES = 50_000
 
 Path = tuple[str | int, ...]
 LARGEST = 2**53 - 1

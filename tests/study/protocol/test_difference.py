@@ -28,8 +28,9 @@ def test_an_entry_is_found_by_its_id_and_not_by_its_place() -> None:
         {"path": "items[three].correction", "old": "It is not so.", "new": "It is not.", "kind": "changed"}
     ]
     assert [(c["path"], c["kind"]) for c in _changed(items=items[1:])] == [
-        ("items[one]", "removed"), ("items[three].correction", "changed"),
-    ]  # fmt: skip
+        ("items[one]", "removed"),
+        ("items[three].correction", "changed"),
+    ]
 
 
 def test_added_removed_and_moved_entries_are_said_apart() -> None:
@@ -38,8 +39,11 @@ def test_added_removed_and_moved_entries_are_said_apart() -> None:
         ("items[five]", "added")
     ]
     assert _changed(items=items[::-1])[0] == {
-        "path": "items", "old": ["one", "two", "three", "four"], "new": ["four", "three", "two", "one"], "kind": "moved",
-    }  # fmt: skip
+        "path": "items",
+        "old": ["one", "two", "three", "four"],
+        "new": ["four", "three", "two", "one"],
+        "kind": "moved",
+    }
 
 
 def test_options_in_another_order_are_a_difference() -> None:

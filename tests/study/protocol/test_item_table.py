@@ -48,11 +48,23 @@ def test_a_byte_order_mark_empty_lines_and_windows_line_ends_change_nothing(tmp_
 @pytest.mark.parametrize(
     ("old", "new", "line", "where", "message"),
     [
-        ("two,Is the second thing so?,yes", "two,Is the second thing so?,maybe", 3, "items[two].truth", "'maybe' is none"),
+        (
+            "two,Is the second thing so?,yes",
+            "two,Is the second thing so?,maybe",
+            3,
+            "items[two].truth",
+            "'maybe' is none",
+        ),
         ("three,Is", ",Is", 4, "items[3].id", "'id' is missing"),
         ("four,Is", "Four!,Is", 5, "items[Four!].id", "the text 'Four!'"),
         ("two,Is", "one,Is", 3, "items[one].id", "'one' is used twice"),
-        ("https://encyclopedia.test/one", "file:///etc/passwd", 2, "items[one].sources[1].url", "no web address"),
+        (
+            "https://encyclopedia.test/one",
+            "file:///etc/passwd",
+            2,
+            "items[one].sources[1].url",
+            "no web address",
+        ),
         (",Encyclopedia,", ",,", 2, "items[one].sources[1].title", "'title' is missing"),
         ("It is not so.,,\nfour", "It is not so.\nfour", 4, "", "7 cells, but the header names 9 columns"),
         ("correction,source", "corection,source", 1, "corection", "Did you mean 'correction'?"),
@@ -60,7 +72,7 @@ def test_a_byte_order_mark_empty_lines_and_windows_line_ends_change_nothing(tmp_
         ('"No,",the second', '"No,"x,the second', 3, "", "not valid CSV"),
         ("the second thing is", "the second\x07 thing is", 3, "body", "U+0007"),
     ],
-)  # fmt: skip
+)
 def test_a_problem_of_the_table_names_its_line(
     tmp_path: Path, old: str, new: str, line: int, where: str, message: str
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.protocol import Protocol, from_canonical, document, read, shipped, stimulus
+from study.protocol import Protocol, document, from_canonical, read, shipped, stimulus
 from study.protocol.types import Phrasing
 from tests.study.protocol.small import small, with_parts
 
