@@ -127,7 +127,8 @@ def _between_items(plan: PlannedModel, formula: Formula) -> Iterator[DesignWarni
                 "item-effect-by-z",
                 "warning",
                 f"{_named(term)} is tested by z, as if there were endlessly many items; with {plan.items} items its "
-                "p is too small and its interval too narrow. Call it exploratory, bootstrap the test, or use more items.",
+                "p is too small and its interval too narrow. Call it exploratory, bootstrap the test, or use "
+                "more items.",
             )
 
 

@@ -25,6 +25,9 @@ from analysis.mixed.variables import Codes, Floats
 DENSE_CROSS = 200_000
 """Below this many entries the cross block is held dense whatever its filling."""
 
+FILLED = 0.25
+"""Above this share of stored entries a dense block is faster."""
+
 LARGEST_SCHUR = 5_000
 """Random effects outside the largest factor that the dense Schur complement takes (200 MB at 5,000)."""
 
@@ -138,7 +141,7 @@ class Blocks:
         if not self.m or full <= DENSE_CROSS:
             return full
         used = np.unique(np.concatenate([row * self.m + column for row, column, _ in cross]))
-        self.sparse = len(used) < 0.25 * full
+        self.sparse = len(used) < FILLED * full
         if not self.sparse:
             return full
         self._used = used
