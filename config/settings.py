@@ -105,13 +105,13 @@ TEMPLATES = [
 
 # --- Data
 DATABASES = {
-    "default": dj_database_url.parse(
-        os.environ.get("DATABASE_URL") or LAYOUT.database_url(), conn_health_checks=True
-    )
+    "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or LAYOUT.database_url(), engine="config.database")
 }
+# Without a word from the server for so long, a connection over TCP counts as lost.
+DATABASES["default"].setdefault("OPTIONS", {}).update({"keepalives_idle": 30, "tcp_user_timeout": 20_000})
 if flag("HEED_DB_POOL", default=False):  # on for the web server's threads, off under Celery's processes
     pool = {"min_size": 1, "max_size": number("HEED_DB_POOL_SIZE", default=12), "timeout": 20}
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+    DATABASES["default"]["OPTIONS"]["pool"] = pool
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL") or LAYOUT.redis_url()
 

@@ -167,3 +167,14 @@ def test_every_dependency_says_why_it_is_there():
     dependencies = re.findall(r'^    "[\w-]+(?:\[[\w,]+\])?[<>=].*$', text, re.MULTILINE)
     assert len(dependencies) > 30
     assert [line for line in dependencies if "#" not in line] == []
+
+
+def test_a_web_process_loads_no_statistics():
+    """pandas, scipy and matplotlib would cost every process seconds and about 80 MB."""
+    code = (
+        "import config.asgi, sys; from django.urls import get_resolver; get_resolver().url_patterns;"
+        "from django.template import engines; engines['django'].get_template('500.html');"
+        "print(sorted({'pandas', 'scipy', 'numpy', 'statsmodels', 'matplotlib', 'openai'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
