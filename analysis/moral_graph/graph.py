@@ -71,6 +71,7 @@ def build(
     level: float = 0.95,
     seed: int | np.random.Generator = 0,
     duplicates: Duplicates = "refuse",
+    progress: bool = False,
 ) -> MoralGraph:
     """Compute the moral graph of votes (participant, from_value, to_value, context, verdict).
 
@@ -78,7 +79,7 @@ def build(
     or a list; case and group need a column of that name). resamples: how often participants are drawn anew
     for the intervals; 0 for none (low, high and the like are then missing). seed: of those draws.
     duplicates: what to do with a second vote of a participant on the same pair and context: "refuse", or
-    keep the "first" or "last".
+    keep the "first" or "last". progress: a bar on the terminal while participants are drawn.
     Raises VoteError (a ValueError) for votes that cannot be used, ValueError for an unknown rule.
     """
     rule = rule_of(rule)
@@ -91,7 +92,8 @@ def build(
     scores = ranks.score(ballots, cells, rule)
     drawn = np.full((0, len(scores.present)), np.nan)
     if resamples:
-        drawn = ranks.resample(ballots, rule, resamples, np.random.default_rng(seed))[:, scores.present]
+        rng = np.random.default_rng(seed)
+        drawn = ranks.resample(ballots, rule, resamples, rng, progress=progress)[:, scores.present]
     pairs = pairs_table(ballots, counts, rule, level)
     values = _values(ballots, scores, drawn, level)
     named = pd.DataFrame(drawn, columns=ballots.values[scores.present])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
+from tqdm import tqdm
 
 from analysis.moral_graph.rules import Rule, answers, tally
 from analysis.moral_graph.votes import Ballots
@@ -92,17 +93,19 @@ def score(ballots: Ballots, cells: Floats, rule: Rule, close: float = CLOSE_ENOU
     return Scores(present, pagerank(source, target, weight, len(present), rule, close), wisdom)
 
 
-def resample(ballots: Ballots, rule: Rule, resamples: int, rng: np.random.Generator) -> Floats:
+def resample(
+    ballots: Ballots, rule: Rule, resamples: int, rng: np.random.Generator, *, progress: bool = False
+) -> Floats:
     """Ranks when participants are drawn anew with replacement, shape (resamples, values).
 
     Each resample goes the whole way: counts, kept edges, PageRank. A value that drops out of the graph
-    has no rank there: nan.
+    has no rank there: nan. progress: a bar on the terminal, where there is one.
     """
     if resamples < 2:
         raise ValueError(f"resamples is {resamples}: at least 2 are needed")
     people = len(ballots.participants)
     ranks = np.full((resamples, len(ballots.values)), np.nan)
-    for row in ranks:
+    for row in tqdm(ranks, unit="resample", leave=False, disable=None if progress else True):
         drawn = np.bincount(rng.integers(people, size=people), minlength=people).astype(np.float64)
         scores = score(ballots, answers(ballots, drawn), rule, CLOSE_ENOUGH_RESAMPLED)
         row[scores.present] = scores.rank

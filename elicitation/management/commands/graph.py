@@ -50,7 +50,7 @@ class Command(BaseCommand):
             asked = {
                 name: options[name] for name in ("case", "context", "group", "resamples", "level", "seed")
             }
-            graph = moral_graph.build(votes, options["rule"], **asked)
+            graph = moral_graph.build(votes, options["rule"], progress=True, **asked)
         except OSError as error:
             raise CommandError(f"{options['votes']}: {error.strerror}") from error
         except ValueError as error:
