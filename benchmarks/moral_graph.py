@@ -25,24 +25,24 @@ from analysis import moral_graph
 from analysis.moral_graph import CORRECTED, pairwise, ranks
 
 SEED = 20240417
-VOTES, VALUES, CONTEXTS, PARTICIPANTS = 100_000, 2_000, 50, 20_000
+VOTES, VALUES, CONTEXTS, EACH = 100_000, 2_000, 50, 5  # EACH: votes of a participant, on average
 
 Result = TypeVar("Result")
 
 
-def votes(pairs: int | None) -> pd.DataFrame:
-    """Votes on a number of chosen ordered pairs; None: any pair of values, nearly all of them different."""
+def votes(pairs: int | None, number: int = VOTES, values: int = VALUES) -> pd.DataFrame:
+    """Votes on so many chosen ordered pairs; None: any pair of values, nearly all of them different."""
     rng = np.random.default_rng(SEED)
-    source = rng.integers(VALUES, size=pairs or VOTES)
-    target = (source + 1 + rng.integers(VALUES - 1, size=len(source))) % VALUES
-    shown = rng.integers(len(source), size=VOTES)
+    source = rng.integers(values, size=pairs or number)
+    target = (source + 1 + rng.integers(values - 1, size=len(source))) % values
+    shown = rng.integers(len(source), size=number)
     frame = pd.DataFrame(
         {
-            "participant": [f"participant-{i}" for i in rng.integers(PARTICIPANTS, size=VOTES)],
+            "participant": [f"participant-{i}" for i in rng.integers(number // EACH, size=number)],
             "from_value": [f"value-{i}" for i in source[shown]],
             "to_value": [f"value-{i}" for i in target[shown]],
-            "context": [f"When {i}" for i in rng.integers(CONTEXTS, size=VOTES)],
-            "verdict": rng.choice(["wiser", "not_wiser", "unsure"], p=[0.68, 0.11, 0.21], size=VOTES),
+            "context": [f"When {i}" for i in rng.integers(CONTEXTS, size=number)],
+            "verdict": rng.choice(["wiser", "not_wiser", "unsure"], p=[0.68, 0.11, 0.21], size=number),
         }
     )
     return frame.drop_duplicates(["participant", "from_value", "to_value", "context"], ignore_index=True)
@@ -85,9 +85,8 @@ def main() -> None:
         )
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"  peak memory so far {peak:.2f} GB, bar 1 GB")
-    frame = votes(8_000)
-    few = frame["from_value"].str.len().le(9) & frame["to_value"].str.len().le(9)  # values 0 to 999
-    ballots = moral_graph.encode(moral_graph.check(frame[few]))
+    frame = votes(1_200, number=10_000, values=200)
+    ballots = moral_graph.encode(moral_graph.check(frame))
     print(f"pairwise model of {ballots.votes:,} votes on {len(ballots.values):,} values")
     timed("fit with cluster-robust errors", "-", lambda: pairwise.fit(ballots))
 
