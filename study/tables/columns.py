@@ -69,6 +69,8 @@ TRIALS = (
         "agree", "trials", "boolean", "Final answer equals the AI's; missing without a definite AI answer"
     ),
     Column("correct", "trials", "boolean", "Final answer equals the truth"),
+    Column("initial_agree", "trials", "boolean", "Answer before advice equals the AI's (two-stage)"),
+    Column("initial_correct", "trials", "boolean", "Answer before advice equals the truth (two-stage)"),
     Column(
         "seconds", "trials", "number", "Final page: from first served to accepted, by the server", unit="s"
     ),

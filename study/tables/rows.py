@@ -145,6 +145,8 @@ def _trial(person: Person, page: Page, before: Page | None, traces: Traces, colu
         "correct": agrees(item, final, item.truth),
     }
     row |= _shown(person, item, final) | _process(person, page, traces, item)
+    row["initial_agree"] = agrees(item, row[INITIAL], row["advice"])
+    row["initial_correct"] = agrees(item, row[INITIAL], item.truth)
     answers = {
         f"initial_{key}": value for key, value in (before.payload if before else {}).items()
     } | page.payload

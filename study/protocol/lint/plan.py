@@ -60,10 +60,6 @@ class _Plan:
             register_shipped()
         people = {c.name: c for c in columns_of("participants", [self.protocol])}
         trials = {c.name: c for c in columns_of("trials", [self.protocol])}
-        if self.protocol.paradigm == "two-stage":
-            trials |= {
-                name: Column(name, "trials", "boolean", "") for name in ("initial_agree", "initial_correct")
-            }
         return {"participants": people, "trials": people | trials}
 
     @cached_property
