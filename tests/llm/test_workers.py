@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import kombu.pools
 import pytest
 
 from config.embedded.layout import Layout
@@ -120,7 +121,7 @@ def _celery_uses(url: str) -> Iterator[None]:
 
     before = app.conf.broker_url
     for address in (url, before):
-        app.pool.force_close_all()
+        kombu.pools.reset()
         app._pool = app.amqp._producer_pool = None
         app.conf.broker_url = app.conf.broker_write_url = address
         nudges._away_until = 0.0
