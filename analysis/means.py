@@ -59,6 +59,8 @@ def marginal_means(
 ) -> MarginalMeans:
     """Marginal means of `specs` (within each level of `by`), the other predictors averaged or held `at` values.
 
+    Rows stand as in emmeans: the first of `specs` changes fastest, `by` slowest.
+
     scale: "link" (log odds, latent, or the outcome itself) or "response" (probability, count, expected
     category, or the outcome before its logarithm). Intervals are Wald intervals on the link scale, transformed.
     Raises ModelError for a column that is no predictor, an unknown level, or a mean that cannot be estimated."""
@@ -73,8 +75,8 @@ def marginal_means(
         raise ModelError(
             "a marginal mean cannot be estimated: a combination of levels is missing from the data"
         )
-    wanted = (*groups, *factors)
-    keys = list(itertools.product(*(axes[name] for name in wanted)))
+    wanted = (*factors, *groups)
+    keys = [key[::-1] for key in itertools.product(*(axes[name] for name in reversed(wanted)))]
     held = list(grid[list(wanted)].itertuples(index=False, name=None))
     members = tuple(np.array([i for i, row in enumerate(held) if row == key], dtype=np.int64) for key in keys)
     link_rows = np.array([L[m].mean(axis=0) for m in members])
