@@ -13,7 +13,7 @@ class ConsentStage(Stage):
 
     kind: Literal["consent"] = "consent"
     version: str
-    text: Text = Field(description="paragraphs separated by blank lines; '## ' opens a heading, '- ' a list entry")
+    text: Text = Field(description="Markdown without HTML")
     statements: list[Text] = Field(default=["I have read this page and I take part of my own free will."])
     deletion_days: int = Field(default=30, ge=1, description="until when people can have their data erased")
 
@@ -62,7 +62,7 @@ class TrialsStage(Stage):
 
 
 class SurveyStage(Stage):
-    """Questions and scales on one page (or `per_page` a page)."""
+    """Questions, then scales, on one page."""
 
     kind: Literal["survey"] = "survey"
     intro: Text = ""
