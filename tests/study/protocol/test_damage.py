@@ -1,4 +1,4 @@
-"""Any damage to a protocol's text ends in a protocol that can be judged and frozen, or in named problems: never in a crash."""
+"""Any damage to a text ends in a protocol that can be judged and frozen, or in named problems: never in a crash."""
 
 from __future__ import annotations
 
