@@ -114,7 +114,7 @@ class Supervisor:
     def start_worker(self) -> None:
         """One Celery worker with its clock; participants' tasks come before batches."""
         command = ["-m", "celery", "-A", "config", "worker", "-B", "-s", str(self.layout.state / "beat")]
-        command += ["-Q", "participant,batch", "-P", "threads", "-c", "8", "-l", "INFO"]
+        command += ["-Q", "participant,batch", "-P", "threads", "-c", "40", "-l", "INFO"]
         self._run("worker", [*command, "--without-gossip", "--without-mingle"], HEED_DB_POOL="1")
 
     def start_web(self, listener: socket.socket, processes: int) -> None:
