@@ -63,7 +63,7 @@ def leave_one_out(sums: Floats) -> Floats:
 def bca_interval(value: float, replicates: Floats, jackknife: Floats, level: float = 0.95) -> Interval:
     """Bias-corrected and accelerated interval (Efron 1987) from replicates and leave-one-out values.
 
-    Falls back to the percentile interval where the correction is not defined (no spread).
+    No acceleration without leave-one-out values, no correction where all replicates are on one side.
     nan replicates are left out and counted; with more than one in twenty undefined no interval is given.
     """
     check_level(level)
@@ -82,13 +82,13 @@ def bca_interval(value: float, replicates: Floats, jackknife: Floats, level: flo
 def _corrected(tails: Floats, value: float, replicates: Floats, jackknife: Floats) -> Floats:
     """Tail probabilities after bias correction and acceleration."""
     below = np.mean(replicates < value) + 0.5 * np.mean(np.isclose(replicates, value, rtol=1e-12, atol=0))
+    if not 0 < below < 1:
+        return tails
     left: Floats = jackknife[np.isfinite(jackknife)]
     spread = left.mean() - left if len(left) else np.zeros(1)
     scale = np.sum(spread**2)
-    if not 0 < below < 1 or scale == 0:
-        return tails
     bias = norm.ppf(below)
-    acceleration = np.sum(spread**3) / (6 * scale**1.5)
+    acceleration = np.sum(spread**3) / (6 * scale**1.5) if scale > 0 else 0.0
     shifted = bias + norm.ppf(tails)
     corrected: Floats = norm.cdf(bias + shifted / (1 - acceleration * shifted))
     return corrected

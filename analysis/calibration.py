@@ -23,6 +23,9 @@ UNDEFINED = {
 }
 
 
+MANY = 2000  # participants; beyond, the acceleration of an interval is below 0.01 and not worth its price
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Scores of stated probabilities; see `calibration`. `bins` holds the reliability diagram."""
@@ -211,13 +214,13 @@ def _bootstrap(
             everyone[0] - counted.stated[rows].toarray(),
             everyone[1] - counted.happened[rows].toarray(),
         )
-        for rows in _pieces(np.arange(clusters), len(counted.values))
+        for rows in _pieces(np.arange(clusters if clusters <= MANY else 0), len(counted.values))
     ]
     return {
         name: bca_interval(
             value[name],
             np.concatenate([part[name] for part in drawn]),
-            np.concatenate([part[name] for part in left_out]),
+            np.concatenate([part[name] for part in left_out] or [np.zeros(0)]),
             level,
         )
         for name in SCORES

@@ -113,6 +113,16 @@ def test_bootstrap_replicates_are_scores_of_the_drawn_trials():
     assert fast.intervals["auc"].se == pytest.approx(np.std(slow, ddof=1), rel=0.15)
 
 
+def test_with_thousands_of_people_intervals_come_without_the_costly_acceleration_and_agree_with_the_formula():
+    trials = made(np.random.default_rng(5), people=2100, each=2)
+    trials["probability"] = trials["probability"].round(2)
+    table = calibration_table(trials, rng=np.random.default_rng(1), replicates=300).set_index("measure")
+    for score in ("brier", "overconfidence"):
+        row = table.loc[score]
+        assert row["boot_low"] == pytest.approx(row["low"], abs=0.3 * row["se"])
+        assert row["boot_high"] == pytest.approx(row["high"], abs=0.3 * row["se"])
+
+
 def test_the_table_has_every_score_of_every_group():
     trials = made(np.random.default_rng(3))
     trials["arm"] = np.where(trials.participant % 2, "a", "b")
