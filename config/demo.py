@@ -95,10 +95,11 @@ def demo_user() -> AbstractBaseUser:
 def places(base: str, study: Study) -> str:
     """What there is to see, and how to stop."""
     protocol = Protocol.model_validate(study.draft)
+    wide = max(len(arm.id) for arm in protocol.arms)
     lines = [
         "",
         f"  Report          {base}/reports/{study.slug}/",
-        *(f"  Preview {arm.id:<16}{base}{preview_path(study, arm.id)}" for arm in protocol.arms),
+        *(f"  Preview {arm.id:<{wide}}  {base}{preview_path(study, arm.id)}" for arm in protocol.arms),
         f"  Panel           {base}/panel/   user {USER}, password {kept_secret(PASSWORD)}",
         f"  Logs            {settings.LAYOUT.logs}",
         f"  Protocol        sha256 {sha256(protocol)}",

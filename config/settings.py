@@ -105,7 +105,9 @@ TEMPLATES = [
 
 # --- Data
 DATABASES = {
-    "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or LAYOUT.database_url(), engine="config.database")
+    "default": dj_database_url.parse(
+        os.environ.get("DATABASE_URL") or LAYOUT.database_url(), engine="config.database"
+    )
 }
 # Without a word from the server for so long, a connection over TCP counts as lost.
 DATABASES["default"].setdefault("OPTIONS", {}).update({"keepalives_idle": 30, "tcp_user_timeout": 20_000})
