@@ -114,6 +114,8 @@ def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejecte
         answers = _validated(visit, form)
         if answers is None:
             return Rejected(visit, form)
+        if session.timed_out_at:  # somebody who comes back has their place again, unless it was taken meanwhile
+            assignment.take_again(session=session)
         now = timezone.now()
         _append(session, page, answers, now)
         _store_trace(session, data.get("trace", ""), now)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from study.assignment.actions import sweep_idle
 from study.assignment.models import Slot
 from study.registration import actions as registration
 from study.session import chain
@@ -277,6 +281,28 @@ def test_a_paused_study_says_so_and_lets_people_go_on_later() -> None:
     registration.resume(study=study, by=None)
     visitor.answer = visitor.client.get(visitor.address)
     assert visitor.page is not None
+
+
+def test_who_comes_back_after_a_time_out_goes_on_and_has_their_place_again() -> None:
+    study = collecting()
+    visitor = Visitor(study).open().go_to("tasks")
+    sweep_idle(study, timezone.now() + timedelta(minutes=31))
+    session = visitor.session
+    assert session.timed_out_at is not None
+    assert not Slot.objects.filter(holder=session).exists()
+    visitor.send()
+    assert Slot.objects.get(holder=session).pk == session.slot_id
+    assert visitor.finish().session.outcome == "complete"
+
+
+def test_who_comes_back_after_their_place_was_taken_still_completes_and_gets_the_code() -> None:
+    study = collecting()
+    visitor = Visitor(study).open().go_to("tasks")
+    sweep_idle(study, timezone.now() + timedelta(minutes=31))
+    other = Visitor(study, 2).open().go_to("tasks")
+    assert other.session.slot_id == visitor.session.slot_id, "a returned place is refilled first"
+    assert "Your code" in visitor.finish().text
+    assert Slot.objects.get(pk=visitor.session.slot_id).holder_id == other.session.pk
 
 
 def test_nobody_enters_before_the_study_collects() -> None:
