@@ -13,9 +13,10 @@ from config.bridge import ThreadedPages
 
 
 def make_application(threads: int) -> ThreadedPages:
-    return ThreadedPages(
-        get_wsgi_application(), get_asgi_application(), threads=threads, max_body=settings.MAX_BODY
-    )
+    pages, rest = get_wsgi_application(), get_asgi_application()
+    from llm.asgi import EventStreams  # its models can be imported once Django is set up
+
+    return ThreadedPages(pages, EventStreams(rest), threads=threads, max_body=settings.MAX_BODY)
 
 
 application = make_application(settings.WEB_THREADS)

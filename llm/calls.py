@@ -7,6 +7,7 @@ The same key is the same call: a second click, a retry or a double delivery neve
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -15,7 +16,6 @@ from datetime import timedelta
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import OperationalError, close_old_connections, connection, transaction
 from django.utils import timezone
 
@@ -60,9 +60,10 @@ def request(
         streamed=streamed,
         deadline=deadline,
         fallback=fallback,
+        woken_at=timezone.now(),
     )
     if created:
-        wake_on_commit(call)
+        transaction.on_commit(partial(nudges.send, call.pk, call.priority), robust=True)
     return call
 
 
@@ -95,13 +96,8 @@ def when_finished(purpose: str, handler: Handler) -> None:
     _handlers[purpose] = handler
 
 
-def wake_on_commit(call: Call, pause: float = 0.0) -> None:
-    """Nudge a worker after the commit. A broker that is away costs nothing but time: the sweeper nudges again."""
-    transaction.on_commit(partial(wake, call.pk, call.priority, pause), robust=True)
-
-
 def wake(call_id: uuid.UUID, priority: str, pause: float = 0.0) -> None:
-    """Nudge a worker now, or in `pause` seconds."""
+    """Nudge a worker again, now or in `pause` seconds. A broker that is away costs nothing but time."""
     Call.objects.filter(pk=call_id).update(woken_at=timezone.now() + timedelta(seconds=pause))
     nudges.send(call_id, priority, pause)
 
@@ -183,10 +179,18 @@ def settled(call_id: uuid.UUID | str) -> Call:
 
 async def look(call_id: uuid.UUID) -> tuple[str, str] | None:
     """For streams.events: ("done" or "fallback", the text to show) once the call has ended, else None."""
-    call = await sync_to_async(settled)(call_id)
+    call = await asyncio.to_thread(_settled_and_closed, call_id)
     if not call.is_finished:
         return None
     return ("fallback" if call.is_fallback else "done", call.shown_text)
+
+
+def _settled_and_closed(call_id: uuid.UUID) -> Call:
+    """In a thread that streams share: its database connection goes back to the pool at once."""
+    try:
+        return settled(call_id)
+    finally:
+        connection.close()
 
 
 def after_end(call: Call) -> None:

@@ -14,7 +14,7 @@ import redis
 
 from llm import store
 from llm.conf import Conf
-from llm.errors import LLMError, Unavailable
+from llm.errors import LLMError, OverBudget, Unavailable
 
 COUNTED = frozenset(("refused", "dns", "timeout", "cut", "server_error"))  # the service's own failures
 GRACE = 5.0  # seconds a place outlives its request's time limit
@@ -124,6 +124,8 @@ def report(backend: str, call_id: str, verdict: Verdict, *, conf: Conf, pause: f
 
 def verdict_of(error: LLMError) -> Verdict:
     """Whether `error` counts against the service."""
+    if isinstance(error, OverBudget):
+        return Verdict.UNKNOWN
     return Verdict.FAILED if error.heals and error.kind in COUNTED else Verdict.ALIVE
 
 

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 PATIENCE = 3.0  # seconds for one command; a page or a worker has better ways to wait than inside Redis
+MOST_READERS = 5000  # each open stream keeps a connection; redis-py would stop at 100
 READ_BLOCK_MS = 2000  # must stay under PATIENCE
 
 _async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
@@ -38,5 +39,7 @@ def async_client() -> redis.asyncio.Redis:
     """The running event loop's client."""
     loop = asyncio.get_running_loop()
     if loop not in _async_clients:
-        _async_clients[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=PATIENCE)
+        _async_clients[loop] = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=PATIENCE, max_connections=MOST_READERS
+        )
     return _async_clients[loop]

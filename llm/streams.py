@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import redis
@@ -70,7 +70,7 @@ def _add(name: str, entry: Mapping[str, str]) -> None:
         logger.warning("stream %s: %s", name, error)
 
 
-async def events(call_id: uuid.UUID, look: Look, last_id: str = "") -> AsyncIterator[bytes]:
+async def events(call_id: uuid.UUID, look: Look, last_id: str = "") -> AsyncGenerator[bytes]:
     """Server-sent events of one call, from after `last_id` to its end.
 
     `look` tells the outcome and the text to show once the call has ended, and None before. It is asked first, at

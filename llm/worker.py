@@ -104,7 +104,9 @@ class Step:
         """Ask once for vectors. Raises LLMError."""
         try:
             with self._place() as backend:
-                self.call.sending(backend.name)
+                with transaction.atomic():
+                    budget.hold(self.call)
+                    self.call.sending(backend.name)
                 vectors = backend.embed(texts, self.call.model_asked, seconds=self._seconds())
         except LLMError as error:
             calls.fail(self.call, error)
@@ -122,11 +124,9 @@ class Step:
 
     @contextmanager
     def _place(self) -> Iterator[Backend]:
-        """Hold budget and a place among the requests in flight, and report how the service behaved."""
+        """Hold a place among the requests in flight, and report how the service behaved."""
         if seconds_left(self.call) <= 0:
             raise calls.too_late()
-        with transaction.atomic():
-            budget.hold(self.call)
         backend, me = base.get(), str(self.call.pk)
         limits.admit(backend.name, me, priority=self.call.priority, conf=self.conf)
         verdict, pause = Verdict.UNKNOWN, 0.0
@@ -140,9 +140,11 @@ class Step:
             limits.report(backend.name, me, verdict, conf=self.conf, pause=pause)
 
     def _begin(self, backend: Backend) -> Try | None:
+        """Hold the budget and record that a request goes out; None when the call is no longer ours."""
         with transaction.atomic():
             if not self.call.sending(backend.name):
                 return None
+            budget.hold(self.call)
             sent = Try.objects.create(call=self.call, number=self.call.tries, worker=WORKER)
         if self.writer and self.call.tries > 1:
             self.writer.restart()
