@@ -97,7 +97,7 @@ def install_lock() -> bool:
             requirements.flush()
             subprocess.run([*pip, "--require-hashes", "-r", requirements.name], check=False)
     if uv.exists():
-        environment = {**os.environ, "UV_LINK_MODE": "copy", **uv_index()}
+        environment = {**os.environ, "UV_LINK_MODE": "copy", **uv_settings()}
         command = [str(uv), "pip", "install", "-q", "-p", str(PYTHON), "--require-hashes", "-r", str(LOCK)]
         if subprocess.run(command, env=environment).returncode == 0:
             return True
@@ -115,15 +115,23 @@ def locked_uv() -> str:
     return "\n".join(lines[start : end + 1]) + "\n"
 
 
-def uv_index() -> dict[str, str]:
-    """uv does not read pip's configuration: hand on the index that this machine's pip was given."""
-    if any(name in os.environ for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX")):
-        return {}
-    done = subprocess.run(
-        [str(PYTHON), "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True
-    )
-    index = os.environ.get("PIP_INDEX_URL") or done.stdout.strip()
-    return {"UV_DEFAULT_INDEX": index} if index else {}
+def uv_settings() -> dict[str, str]:
+    """uv does not read pip's configuration: hand on the index and the certificates that pip was given here."""
+    settings = {"UV_SYSTEM_CERTS": "1"}
+    if certificates := pip_setting("cert"):
+        settings["SSL_CERT_FILE"] = os.environ.get("SSL_CERT_FILE") or certificates
+    if index := pip_setting("index-url"):
+        settings["UV_DEFAULT_INDEX"] = os.environ.get("UV_DEFAULT_INDEX") or index
+    return settings
+
+
+def pip_setting(name: str) -> str:
+    """One setting of pip, from its environment variable or its configuration files; empty where there is none."""
+    if value := os.environ.get(f"PIP_{name.replace('-', '_').upper()}"):
+        return value
+    command = [str(PYTHON), "-m", "pip", "config", "get", f"global.{name}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 if __name__ == "__main__":

@@ -178,3 +178,10 @@ def test_a_web_process_loads_no_statistics():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_command_without_a_database_says_how_to_get_one():
+    done = manage("showmigrations", DATABASE_URL="postgresql://heed:x@127.0.0.1:9/heed")
+    assert done.returncode == 1
+    assert "manage.py services" in done.stderr
+    assert "Traceback" not in done.stderr
