@@ -53,8 +53,8 @@ def test_the_interval_of_a_difference_equals_that_of_two_independent_means():
 def test_the_difference_from_people_alone_is_covered_as_often_as_it_says():
     rng, inside = np.random.default_rng(5), []
     truth = (0.9 + 0.4) / 2 - 0.6
-    for _ in range(200):
-        found = complementarity(two_arms(rng, right=0.9, wrong=0.6), alone="No-AI", rng=rng, replicates=500)
+    for _ in range(120):
+        found = complementarity(two_arms(rng, right=0.9, wrong=0.6), alone="No-AI", rng=rng, replicates=300)
         inside.append(
             value(found, "team_minus_human", "boot_low")
             <= truth
