@@ -272,7 +272,10 @@ class ModelSettings(Frozen):
 class Assumptions(Frozen):
     """What the power simulation and the simulated cohort take to be true; by arm id. Never used in an analysis."""
 
-    agree_right: dict[Id, float] = {}
+    agree_right: dict[Id, float] = Field(
+        default={},
+        description="mean agreement with right advice, on trials that carry the arm's phrasing (or none, in a plain arm)",
+    )
     agree_wrong: dict[Id, float] = {}
     accuracy_alone: float = 0.55
     participant_sd: float = 0.6

@@ -229,8 +229,18 @@ def _mean(protocol: Protocol, column: str, arm: Arm, item: Item, switching: bool
         return assumed.accuracy_alone if column == "correct" else None
     if switching:
         return assumed.switch.get(arm.id)
-    agrees = (assumed.agree_right if right else assumed.agree_wrong).get(arm.id)
+    agrees = _agreement(protocol, assumed.agree_right if right else assumed.agree_wrong, arm)
     return agrees if agrees is None or column == "agree" or right else 1 - agrees
+
+
+def _agreement(protocol: Protocol, assumed: Mapping[str, float], arm: Arm) -> float | None:
+    """Mean agreement over an arm's trials: as assumed where they carry its phrasing, as in the plain arm elsewhere."""
+    phrased = assumed.get(arm.id)
+    if phrased is None or arm.hedged.count == "all" or arm.phrasing == "plain":
+        return phrased
+    plain = next((a.id for a in protocol.arms if a.advice and a.phrasing == "plain"), arm.id)
+    share = arm.hedged.count / max(len(protocol.hedgeable), 1)
+    return share * phrased + (1 - share) * assumed.get(plain, phrased)
 
 
 def _per_person(protocol: Protocol, model: Model, items: int) -> int:

@@ -19,11 +19,14 @@ def plan(**parts: Any) -> dict[str, Any]:
 
 
 def test_a_saturated_model_has_the_assumed_log_odds() -> None:
-    """arm * ai_correct: the four cells of agreement, up to the attenuation by participants and items."""
+    """arm * ai_correct: the four cells of agreement, up to the attenuation by participants and items.
+
+    Two of the hedged arm's four items carry the hedge: its mean lies half-way to the plain arm's.
+    """
     (one,), left_out = prepare(tiny())
     assert left_out == {}
     spread = math.sqrt(1 + 0.588**2 * (0.6**2 + 0.4**2))
-    cells = {"control": (0.7, 0.9), "hedged": (0.5, 0.9)}
+    cells = {"control": (0.7, 0.9), "hedged": ((0.5 + 0.7) / 2, 0.9)}
     eta = {arm: [math.log(p / (1 - p)) * spread for p in pair] for arm, pair in cells.items()}
     fixed = one.effects.fixed
     assert fixed["(Intercept)"] == pytest.approx(eta["control"][0], abs=1e-3)
