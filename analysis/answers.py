@@ -12,6 +12,7 @@ from analysis.frames import complete, require
 
 ANSWERS = ("truth", "advice", "initial", "final")
 NOTHING = -1  # code of an absent answer
+NO_ANSWER = {"unsure", "uncertain", "unknown", "don't know", "not sure", "none", "abstain", "n/a", "na", ""}
 
 Codes = NDArray[np.intp]
 
@@ -86,21 +87,29 @@ def _one_row_per_trial(trials: pd.DataFrame, by: Collection[str]) -> None:
 def _plain(values: pd.Series, name: str) -> pd.Series:
     """The column as objects of one kind (text or number), empty cells as None."""
     plain = values.astype(object).where(values.notna(), None)
-    kinds = {"text" if isinstance(value, str) else "number" for value in plain.dropna().unique()}
+    kinds = {_kind(value) for value in plain.dropna()}
+    if other := kinds - {"text", "number"}:
+        raise ValueError(f"column '{name}' holds a {other.pop()}: answers are text, numbers or True/False")
     if len(kinds) > 1:
         raise ValueError(f"column '{name}' mixes text and numbers: use one kind of answer")
     if kinds == {"text"} or not kinds:
         return plain
-    found = pd.to_numeric(values.astype("float64"))
-    if np.isinf(found).any():
+    found = pd.Series(plain.where(plain.notna(), np.nan).to_numpy(dtype=np.float64), index=values.index)
+    present = found.dropna()
+    if np.isinf(present).any():
         raise ValueError(f"column '{name}' holds an infinite value")
-    if not (found.dropna() == found.dropna().round()).all() and not found.dropna().between(0, 1).all():
-        worst = found[~found.between(0, 1) & found.notna()].iloc[0]
+    if not (present == present.round()).all() and not present.between(0, 1).all():
         raise ValueError(
-            f"column '{name}' holds {worst:g}: fractions are read as probabilities, from 0 to 1 "
-            "(divide percentages by 100)"
+            f"column '{name}' holds {present[~present.between(0, 1)].iloc[0]:g}: fractions are read as probabilities, "
+            "from 0 to 1 (divide percentages by 100)"
         )
     return found.astype(object).where(found.notna(), None)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    return "number" if isinstance(value, bool | np.bool_ | int | float | np.number) else type(value).__name__
 
 
 def _between(values: pd.Series) -> bool:
@@ -128,6 +137,7 @@ def _matched(columns: dict[str, pd.Series]) -> dict[str, Codes]:
             raise ValueError(
                 f"column '{name}' shares no label with 'truth': {_some(known[name])}, not {against}"
             )
+    _no_hidden_verdict(known)
     everything = set().union(*known.values())
     _no_near_twins(everything)
     code = {label: number for number, label in enumerate(sorted(everything, key=str))}
@@ -135,6 +145,16 @@ def _matched(columns: dict[str, pd.Series]) -> dict[str, Codes]:
         name: np.array([NOTHING if pd.isna(value) else code[value] for value in values], dtype=np.intp)
         for name, values in columns.items()
     }
+
+
+def _no_hidden_verdict(known: dict[str, set[object]]) -> None:
+    """Refuse advice such as "unsure" that nobody declared: it would silently count as wrong advice."""
+    answers = set().union(*(labels for name, labels in known.items() if name != "advice"))
+    for label in sorted(known.get("advice", set()) - answers, key=str):
+        if str(label).strip().casefold() in NO_ANSWER:
+            raise ValueError(
+                f"column 'advice' holds {label!r}, which is no answer: say no_verdict=[{label!r}]"
+            )
 
 
 def _no_near_twins(labels: set[object]) -> None:

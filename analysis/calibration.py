@@ -186,10 +186,16 @@ def _read(
 
 
 def _column(name: str, values: ArrayLike) -> Floats:
-    column = pd.Series(np.asarray(values, dtype=object))
+    cells = np.asarray(values, dtype=object)
+    if cells.ndim != 1:
+        raise ValueError(f"{name} has {cells.ndim} dimensions: one column of numbers is needed")
+    column = pd.Series(cells)
     if column.map(lambda value: isinstance(value, str)).any():
         raise ValueError(f"{name} holds text: numbers are needed")
-    found: Floats = column.where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+    try:
+        found: Floats = column.where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} holds something that is not a number") from None
     if np.isinf(found).any():
         raise ValueError(f"{name} holds an infinite value")
     return found

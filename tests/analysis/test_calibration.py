@@ -15,7 +15,7 @@ def made(rng: np.random.Generator, people: int = 50, each: int = 10, bias: float
     """People whose probabilities are `bias` too high on average, each with a lean of their own."""
     who = np.repeat(np.arange(people), each)
     true = rng.uniform(0.15, 0.75, people * each)
-    stated = np.clip(true + bias + 0.08 * rng.standard_normal(people)[who], 0, 1)
+    stated = np.clip(true + bias + 0.08 * rng.standard_normal(people)[who], 0.02, 0.98)
     happened = rng.random(people * each) < true
     return pd.DataFrame({"participant": who, "probability": stated, "outcome": happened})
 
@@ -147,7 +147,9 @@ def test_means_have_cluster_robust_errors_and_other_scores_have_none():
 def test_overconfidence_is_covered_by_both_of_its_intervals():
     rng, inside, boot_inside = np.random.default_rng(21), [], []
     for _ in range(120):
-        table = calibration_table(made(rng, people=40).round({"probability": 2}), rng=rng, replicates=300).set_index("measure")
+        table = calibration_table(
+            made(rng, people=40).round({"probability": 2}), rng=rng, replicates=300
+        ).set_index("measure")
         row = table.loc["overconfidence"]
         inside.append(row["low"] <= 0.1 <= row["high"])
         boot_inside.append(row["boot_low"] <= 0.1 <= row["boot_high"])
@@ -158,12 +160,12 @@ def test_overconfidence_is_covered_by_both_of_its_intervals():
 @pytest.mark.soak
 def test_bootstrap_intervals_of_smooth_scores_cover_between_93_and_97_percent():
     rng = np.random.default_rng(22)
-    large = made(rng, people=100_000)
-    truth = calibration(large.probability.round(6), large.outcome)
+    large = made(rng, people=100_000).round({"probability": 2})
+    truth = calibration(large.probability, large.outcome, participants=large.participant)
     names = ("brier", "skill", "log_score", "auc", "overconfidence")
     inside = {name: [] for name in names}
     for _ in range(2000):
-        trials = made(rng, people=80)
+        trials = made(rng, people=80).round({"probability": 2})
         found = calibration(
             trials.probability, trials.outcome, participants=trials.participant, rng=rng, replicates=600
         )
@@ -187,6 +189,9 @@ def test_bootstrap_intervals_of_smooth_scores_cover_between_93_and_97_percent():
         ((["0.5", "0.6"], [1, 0]), {}, "probabilities holds text"),
         (([0.5, 0.6], ["yes", "no"]), {}, "outcomes holds text"),
         (([0.5, 0.6], [2, 0]), {}, "outcomes holds 2"),
+        (([[0.5, 0.6]], [[1, 0]]), {}, "probabilities has 2 dimensions"),
+        ((0.5, 1), {}, "probabilities has 0 dimensions"),
+        (([0.5j, 0.6], [1, 0]), {}, "something that is not a number"),
         (([], []), {}, "no complete pair"),
         (([None, 0.5], [1, None]), {}, "no complete pair"),
         (([0.5, 0.6], [1, 0]), {"bins": 1}, "bins is 1"),

@@ -155,6 +155,25 @@ def test_an_unsure_verdict_is_no_advice():
     assert value(found, "accuracy", "n") == 12
 
 
+def test_an_unsure_verdict_that_was_not_declared_is_refused_and_not_counted_as_wrong_advice():
+    trials = hand_made()
+    trials.loc[0, "advice"] = "unsure"
+    with pytest.raises(
+        ValueError, match=r"'advice' holds 'unsure', which is no answer: say no_verdict=\['unsure'\]"
+    ):
+        reliance(trials)
+    trials["final"] = np.where(trials["item"] == 1, "unsure", trials["final"])
+    assert value(reliance(trials), "agreement", "n") == 12  # people could answer it too: then it is an answer
+
+
+@pytest.mark.parametrize("empty", [None, pd.NA, np.nan])
+def test_an_empty_cell_is_the_same_however_it_is_written(empty):
+    trials = hand_made()
+    trials["final"] = trials["final"].astype(object)
+    trials.loc[0, "final"] = empty
+    assert value(reliance(trials), "agreement", "missing") == 1
+
+
 def test_advice_that_is_always_right_leaves_overreliance_missing_with_the_reason():
     trials = hand_made().query("advice == truth")
     found = reliance(trials).set_index("measure")
@@ -196,6 +215,9 @@ def test_labels_as_text_numbers_booleans_or_categories_give_the_same_numbers():
         lambda column: column.astype(int),
         lambda column: column.astype("boolean"),
         lambda column: column.astype(object),
+        lambda column: column.astype("Int64"),
+        lambda column: column.astype(float),
+        lambda column: column.map({True: "yes", False: "no"}).astype("string"),
     ):
         changed = trials.assign(**{name: read(trials[name]) for name in answers})
         pd.testing.assert_frame_equal(reliance(changed), wanted)
@@ -302,6 +324,9 @@ BAD = {
         "differ only in case or spaces",
     ),
     "numbers against text": (lambda: _with("final", [1, 0] * 6), ValueError, "'final' shares no label"),
+    "dates": (lambda: _with("final", pd.Timestamp("2024-01-01")), ValueError, "'final' holds a Timestamp"),
+    "lists": (lambda: _with("final", pd.Series([["x"]] * 12)), ValueError, "'final' holds a list"),
+    "complex numbers": (lambda: _with("final", 1j), ValueError, "'final' holds a complex"),
     "one participant": (
         lambda: hand_made().query("participant == 'ann'"),
         ValueError,
