@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from analysis.comparisons import standardised
 from analysis.mixed import MixedResult, ModelError
 from analysis.plan import estimation
 from analysis.plan.estimation import Fitted
@@ -112,20 +114,13 @@ def _geometric(fitted: Fitted, estimate: Quantity) -> list[Effect]:
 
 
 def _standardised(fitted: Fitted, estimate: Quantity) -> list[Effect]:
-    """The difference in units of the standard deviation of one observation (all variance parts together)."""
-    result = fitted.result
-    if result is None or estimate.value is None or estimate.se is None:
+    """The difference in units of the standard deviation of one observation, all variance parts together."""
+    if fitted.result is None or not estimate.testable or estimate.df is None or fitted.spec.errors != "model":
         return []
-    sds = (
-        [result.residual_sd, *result.random["sd"].astype(float)]
-        if len(result.random)
-        else [result.residual_sd]
-    )
-    sd = float(np.sqrt(np.sum(np.square(sds))))
-    if not sd > 0:
-        return []
-    scaled = {name: getattr(estimate, name) / sd for name in ("value", "se", "low", "high")}
-    return [Effect(name="standardised difference (d)", estimate=estimate.model_copy(update=scaled))]
+    contrast = pd.DataFrame({"estimate": [estimate.value], "se": [estimate.se], "df": [estimate.df]})
+    row = standardised(contrast, fitted.result).iloc[0]
+    d = {"value": finite(row["d"])} | {name: finite(row[name]) for name in ("se", "low", "high")}
+    return [Effect(name="standardised difference (d)", estimate=estimate.model_copy(update=d))]
 
 
 def _judged(plan: Plan, asked: Asked, p: float | None, adjusted: float | None, size: int) -> HypothesisResult:

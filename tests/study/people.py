@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from django.http import QueryDict
 
-from study.protocol.types import Question
+from study.protocol.types import Item, Protocol, Question
 from study.registration.models import Study
 from study.session import actions
 from study.session.models import Session
@@ -45,23 +45,51 @@ def form(visit: Visit, rng: np.random.Generator, choose: Choose | None) -> Query
 
 
 def at_random(visit: Visit, question: Question, rng: np.random.Generator) -> Any:
-    """An acceptable answer; comprehension statements are answered rightly, consent is given."""
+    """An acceptable answer; consent is given, comprehension and recognition are answered rightly."""
     if question.id == "agreed":
         return "yes"
     if visit.page.kind == "comprehension":
-        return ({s.id: s.truth for s in visit.stage.statements}[question.id] and "true") or "false"  # type: ignore[attr-defined]
+        statements: Any = visit.stage
+        return "true" if {s.id: s.truth for s in statements.statements}[question.id] else "false"
+    if visit.page.kind == "recognition":
+        return "answered" if question.id in visit.walk.item_order else "not_answered"
     match question.kind:
         case "likert" | "semantic":
             return int(rng.integers(1, question.points + 1))
         case "choice":
             return str(rng.choice(list(question.options)))
         case "select":
-            return [
-                key for key in question.options if visit.page.kind == "consent" or rng.random() < 0.5
-            ] or [next(iter(question.options))]
+            every = list(question.options)
+            return every if visit.page.kind == "consent" else every[: int(rng.integers(1, len(every) + 1))]
         case "number" | "slider":
             return int(rng.integers(question.minimum or 0, (question.maximum or 100) + 1))
         case "honeypot":
             return ""
         case _:
             return "fine"
+
+
+def as_assumed(protocol: Protocol, rng: np.random.Generator) -> Choose:
+    """Final answers by the protocol's own assumptions: agreement with right and wrong advice by arm."""
+
+    def choose(visit: Visit, question: Question) -> Any:
+        arm = visit.walk.arm
+        if question.id != "answer" or arm is None or not arm.advice:
+            return None
+        item = visit.walk.item(visit.page.item)
+        assumed = protocol.assumptions
+        table = assumed.agree_right if protocol.ai_correct(item) else assumed.agree_wrong
+        return advised(item) if rng.random() < table[arm.id] else other(item)
+
+    return choose
+
+
+def advised(item: Item) -> str:
+    """The AI's answer to a yes/no item."""
+    assert item.advice is not None
+    return str(item.advice.answer)
+
+
+def other(item: Item) -> str:
+    """The answer the AI did not give."""
+    return next(option for option in item.options if option != advised(item))
