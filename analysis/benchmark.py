@@ -86,7 +86,8 @@ def _decompose(
         drawn = _quantities(resample_sums(sums, replicates, check_rng(rng)))
         without = _quantities(leave_one_out(sums))
         intervals = {
-            name: bca_interval(value[name], drawn[name], without[name], level) for name in QUANTITIES
+            name: bca_interval(value[name], drawn[name], without[name], clusters=kept.clusters, level=level)
+            for name in QUANTITIES
         }
     notes = {name: "advice never contradicts the initial answer" for name in value if np.isnan(value[name])}
     return [

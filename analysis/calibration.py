@@ -227,7 +227,8 @@ def _bootstrap(
             value[name],
             np.concatenate([part[name] for part in drawn]),
             np.concatenate([part[name] for part in left_out] or [np.zeros(0)]),
-            level,
+            clusters=clusters,
+            level=level,
         )
         for name in SCORES
     }

@@ -112,7 +112,9 @@ def _compare(
     }
     rows = []
     for name in QUANTITIES:
-        boot = bca_interval(float(value[name][0]), drawn[name], without[name], level)
+        boot = bca_interval(
+            float(value[name][0]), drawn[name], without[name], clusters=min(people, others), level=level
+        )
         trials, clusters = n.get(name, (all_team[0, 2] + all_human[0, 1], people + others))
         note = "" if np.isfinite(boot.se) else "the same in every draw: no interval"
         rows.append(

@@ -116,7 +116,11 @@ def bootstrap_of(
         own = slice(start, start + result.sums.shape[1])
         start = own.stop
         intervals[name] = bca_interval(
-            result.estimate.value, result.value(totals[:, own]), result.value(left_out[:, own]), level
+            result.estimate.value,
+            result.value(totals[:, own]),
+            result.value(left_out[:, own]),
+            clusters=result.estimate.clusters,
+            level=level,
         )
     return intervals
 

@@ -142,7 +142,9 @@ def one_factor(covariance: Floats) -> tuple[Floats, Floats]:
     items = len(correlation)
     bounds = [(None, None)] * items + [(0.005, None)] * items
     begin = np.concatenate([first, np.clip(1 - first**2, 0.05, None)])
-    found = minimize(discrepancy, begin, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9})
+    found = minimize(
+        discrepancy, begin, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9}
+    )
     loadings, unique = np.split(found.x, 2)
     return loadings * spread, unique * spread**2
 
@@ -171,7 +173,7 @@ def _omega_estimate(
         [_weighted_omega(values, draw) for block in counts(rows, replicates, rng) for draw in block]
     )
     without = np.array([_weighted_omega(values, 1.0 - (np.arange(rows) == row)) for row in range(rows)])
-    found = bca_interval(omega, drawn, without, level)
+    found = bca_interval(omega, drawn, without, clusters=rows, level=level)
     return Estimate(
         omega, found.se, found.low, found.high, rows, rows, missing, "bootstrap over participants"
     )
