@@ -96,7 +96,18 @@ def first_words(root: str) -> None:
     show("direct: first words", direct)
     show("pipeline: first words", through)
     added = [statistics.median(through) - statistics.median(direct), p95(through) - p95(direct)]
+    show_steps()
     print(f"the pipeline adds {added[0]:.1f} ms at the median (bar 60), {added[1]:.1f} ms at p95 (bar 150)")
+
+
+def show_steps() -> None:
+    """Where the time of the last calls went, from their records."""
+    from llm.models import Try
+
+    last = Try.objects.filter(call__streamed=True).select_related("call").order_by("-started_at")
+    last = list(last[: CONVERSATIONS * TURNS])
+    show("  asked to sent", [1000 * (one.started_at - one.call.created_at).total_seconds() for one in last])
+    show("  sent to first token", [one.call.first_token_ms or 0.0 for one in last])
 
 
 def in_parallel(ask: object) -> list[float]:

@@ -1,7 +1,8 @@
 """Budgets stop a call before it is made: tokens are held before the request and settled after it.
 
 Every change is one UPDATE; rows are touched in one order (the call, then participant, study, day), so that workers
-never wait for each other in a circle. Settling belongs in the transaction that ends the call.
+never wait for each other in a circle. Holding and settling belong in the transactions that begin a request and
+that end the call, which also write the call's own `reserved_tokens`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import uuid
 from collections.abc import Iterator
 from typing import cast
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -33,17 +33,15 @@ def tokens_at_most(call: Call) -> int:
     return estimate_tokens([*said, *shapes]) + prompt.sampling.max_tokens
 
 
-def hold(call: Call) -> None:
-    """Hold the call's tokens in each of its budgets. Raises OverBudget, holding none, where one is spent."""
-    if call.reserved_tokens:
-        return  # taken over from a worker that died holding them
-    wanted = tokens_at_most(call)
-    with transaction.atomic():
-        Call.objects.filter(pk=call.pk).update(reserved_tokens=wanted)
-        for scope, ref in scopes(call):
-            if not _take(scope, ref, wanted):
-                raise OverBudget(scope, f"the budget of this {scope} is spent")
-    call.reserved_tokens = wanted
+def hold(call: Call, tokens: int) -> None:
+    """Take `tokens` from each budget of the call. Raises OverBudget where one is spent.
+
+    Belongs in the transaction that records the same number on the call and that an OverBudget undoes.
+    """
+    for scope, ref in scopes(call):
+        if not _take(scope, ref, tokens):
+            raise OverBudget(scope, f"the budget of this {scope} is spent")
+    call.reserved_tokens = tokens
 
 
 def settle(call: Call, usage: Usage, cost: int | None) -> None:
@@ -110,7 +108,6 @@ def _ensure(scope: str, ref: str) -> None:
 
 def _give_back(call: Call, *, used: int, cost: int, calls: int) -> None:
     held, call.reserved_tokens = call.reserved_tokens, 0
-    Call.objects.filter(pk=call.pk).update(reserved_tokens=0)
     for scope, ref in scopes(call):
         Budget.objects.filter(scope=scope, ref=ref).update(
             tokens_held=Greatest(F("tokens_held") - held, 0),

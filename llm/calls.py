@@ -126,11 +126,12 @@ def succeed(call: Call, reply: Reply, *, data: Any = None) -> bool:
     """Move a running call to done with its reply, once; False when it was no longer ours."""
     cost = pricing.cost_micro(reply.model, reply.usage, conf.current().prices)
     with transaction.atomic():
-        won = call.finish(state=Call.State.DONE, data=data, cost_micro=cost, **_columns(reply))
+        columns = {**_columns(reply), **_handled(call)}
+        won = call.finish(state=Call.State.DONE, data=data, cost_micro=cost, **columns)
         if won:
             budget.settle(call, reply.usage, cost)
     if won:
-        after_end(call)
+        _ended(call, columns)
     return won
 
 
@@ -139,7 +140,7 @@ def fail(call: Call, error: LLMError) -> bool:
     """Move a running call to failed, once; what had come before it failed is kept and paid for."""
     came = error.received
     cost = pricing.cost_micro(came.model, came.usage, conf.current().prices) if came else None
-    columns = _columns(came) if came else {}
+    columns = {**(_columns(came) if came else {}), **_handled(call)}
     with transaction.atomic():
         won = call.finish(**{**columns, "cost_micro": cost}, **_failure(error))
         if won and came and came.usage.tokens_out is not None:
@@ -147,7 +148,7 @@ def fail(call: Call, error: LLMError) -> bool:
         elif won:
             budget.release(call)
     if won:
-        after_end(call)
+        _ended(call, columns)
     return won
 
 
@@ -159,9 +160,11 @@ def expire(call_id: uuid.UUID) -> bool:
         late = late.exclude(state=Call.State.RUNNING, deadline_at__gt=timezone.now() - GRACE)
         won = late.update(finished_at=timezone.now(), lease_until=None, **_failure(error))
         if won:
-            budget.release(Call.objects.get(pk=call_id))
+            call = Call.objects.get(pk=call_id)
+            budget.release(call)
+            Call.objects.filter(pk=call_id).update(reserved_tokens=0)
     if won:
-        after_end(Call.objects.get(pk=call_id))
+        after_end(call)
     return bool(won)
 
 
@@ -197,7 +200,8 @@ def after_end(call: Call) -> None:
     """Tell the page and run the purpose's handler. Safe to run twice."""
     if call.streamed:
         streams.end(call.pk)
-    handle(call.pk)
+    if call.handled_at is None:
+        handle(call.pk)
 
 
 def handle(call_id: uuid.UUID) -> None:
@@ -219,6 +223,20 @@ def erase_participant(participant: str, study: uuid.UUID | None) -> int:
     Try.objects.filter(call__in=mine).update(shown="")
     Budget.objects.filter(scope="participant", ref=budget.participant_ref(study, participant)).delete()
     return mine.erase()
+
+
+def _ended(call: Call, columns: dict[str, Any]) -> None:
+    call.handled_at = columns.get("handled_at", call.handled_at)
+    after_end(call)
+
+
+def _nobody_cares(call: Call) -> bool:
+    return _handler_of(call.purpose) is None
+
+
+def _handled(call: Call) -> dict[str, Any]:
+    """A purpose without a handler is handled by ending."""
+    return {"handled_at": timezone.now()} if call.handled_at is None and _nobody_cares(call) else {}
 
 
 def _handler_of(purpose: str) -> Handler | None:

@@ -199,19 +199,28 @@ class Call(models.Model):
 
     def claim(self, lease_seconds: float) -> bool:
         """Become the one worker of this call in a single UPDATE; False when another is, or it is done."""
-        now = timezone.now()
+        won = self._claim(self.pk, lease_seconds)
+        if won:
+            self.refresh_from_db()
+        return won
+
+    @classmethod
+    def claimed(cls, call_id: uuid.UUID | str, lease_seconds: float) -> Call | None:
+        """The chat call of this id, claimed for us; None when there is nothing to claim."""
+        return cls.objects.get(pk=call_id) if cls._claim(call_id, lease_seconds) else None
+
+    @classmethod
+    def _claim(cls, call_id: uuid.UUID | str, lease_seconds: float) -> bool:
         won = (
-            Call.objects.filter(pk=self.pk)
+            cls.objects.filter(pk=call_id)
             .claimable()
             .update(
-                state=self.State.RUNNING,
+                state=cls.State.RUNNING,
                 attempt=F("attempt") + 1,
-                lease_until=now + timedelta(seconds=lease_seconds),
+                lease_until=timezone.now() + timedelta(seconds=lease_seconds),
                 not_before=None,
             )
         )
-        if won:
-            self.refresh_from_db()
         return bool(won)
 
     def put_back(self, pause: float) -> bool:
@@ -225,18 +234,22 @@ class Call(models.Model):
             == 1
         )
 
-    def sending(self, backend: str) -> bool:
-        """Record that a request goes out now; False when the call is no longer ours."""
+    def sending(self, backend: str, tokens: int = 0) -> bool:
+        """Record that a request goes out now, holding `tokens`; False when the call is no longer ours."""
         now = timezone.now()
         sent = self._held().update(
-            tries=F("tries") + 1, backend=backend, started_at=Coalesce("started_at", now)
+            tries=F("tries") + 1,
+            backend=backend,
+            started_at=Coalesce("started_at", now),
+            reserved_tokens=tokens or F("reserved_tokens"),
         )
         self.tries += sent
         return sent == 1
 
     def finish(self, **columns: object) -> bool:
         """Move from running to done or failed, once; False when the call is no longer ours."""
-        return self._held().update(lease_until=None, finished_at=timezone.now(), **columns) == 1
+        now = timezone.now()
+        return self._held().update(lease_until=None, finished_at=now, reserved_tokens=0, **columns) == 1
 
     def _held(self) -> CallQuerySet:
         return Call.objects.filter(pk=self.pk, state=self.State.RUNNING, attempt=self.attempt)

@@ -38,21 +38,20 @@ class Writer:
         self._key = key(call_id)
         self._cleaner = Cleaner()
         self.written = ""
+        self._lasting = False
 
     def text(self, raw: str) -> None:
         """Pass on the showable part of `raw`."""
         shown = self._cleaner.feed(raw)
         if shown:
             self.written += shown
-            self._add({"t": shown})
+            _add(self._key, {"t": shown}, expire=not self._lasting)
+            self._lasting = True
 
     def restart(self) -> None:
         """Take back what was written: it will be said again."""
         self._cleaner, self.written = Cleaner(), ""
-        self._add({"k": "restart"})
-
-    def _add(self, entry: Mapping[str, str]) -> None:
-        _add(self._key, entry)
+        _add(self._key, {"k": "restart"})
 
 
 def end(call_id: uuid.UUID) -> None:
@@ -60,12 +59,11 @@ def end(call_id: uuid.UUID) -> None:
     _add(key(call_id), {"k": "end"})
 
 
-def _add(name: str, entry: Mapping[str, str]) -> None:
+def _add(name: str, entry: Mapping[str, str], *, expire: bool = True) -> None:
     try:
-        with store.client().pipeline(transaction=False) as pipe:
-            pipe.xadd(name, dict(entry), maxlen=LONGEST, approximate=True)  # type: ignore[arg-type]
-            pipe.expire(name, conf.current().stream_ttl)
-            pipe.execute()
+        store.client().xadd(name, dict(entry), maxlen=LONGEST, approximate=True)  # type: ignore[arg-type]
+        if expire:
+            store.client().expire(name, conf.current().stream_ttl)
     except redis.RedisError as error:
         logger.warning("stream %s: %s", name, error)
 

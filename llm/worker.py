@@ -41,8 +41,8 @@ def work(call_id: uuid.UUID | str) -> float | None:
     Safe to run twice and in two places: whoever does not win the claim does nothing.
     """
     refuse_in_transaction()
-    call = Call.objects.filter(pk=call_id, kind=Call.Kind.CHAT).first()
-    if call is None or not call.claim(conf.current().lease_seconds):
+    call = Call.claimed(call_id, conf.current().lease_seconds)
+    if call is None:
         return None
     with leases.kept(call):
         return Step(call).take()
@@ -104,9 +104,7 @@ class Step:
         """Ask once for vectors. Raises LLMError."""
         try:
             with self._place() as backend:
-                with transaction.atomic():
-                    budget.hold(self.call)
-                    self.call.sending(backend.name)
+                self._begin(backend)
                 vectors = backend.embed(texts, self.call.model_asked, seconds=self._seconds())
         except LLMError as error:
             calls.fail(self.call, error)
@@ -141,10 +139,12 @@ class Step:
 
     def _begin(self, backend: Backend) -> Try | None:
         """Hold the budget and record that a request goes out; None when the call is no longer ours."""
+        fresh = 0 if self.call.reserved_tokens else budget.tokens_at_most(self.call)
         with transaction.atomic():
-            if not self.call.sending(backend.name):
+            if not self.call.sending(backend.name, fresh):
                 return None
-            budget.hold(self.call)
+            if fresh:  # a call taken over from a dead worker, or put back, holds its tokens already
+                budget.hold(self.call, fresh)
             sent = Try.objects.create(call=self.call, number=self.call.tries, worker=WORKER)
         if self.writer and self.call.tries > 1:
             self.writer.restart()

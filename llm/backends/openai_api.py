@@ -79,7 +79,7 @@ class OpenAIBackend:
             **arguments, stream=True, stream_options={"include_usage": True}, timeout=self._timeout(seconds)
         ) as stream:
             for chunk in stream:
-                if text := reader.take(chunk.model_dump()):
+                if text := reader.take(chunk):
                     on_text(text)
                 _check_time(start, seconds)
         return reader.finish()

@@ -33,23 +33,21 @@ class Reader:
         self._duplicates = 0
         self._first: float | None = None
 
-    def take(self, chunk: Mapping[str, Any]) -> str:
-        """Read one chunk; the text that it adds. Raises BadReply as soon as the answer is too long."""
+    def take(self, chunk: Any) -> str:
+        """Read one chunk (the client's object); the text that it adds. Raises BadReply when there is too much."""
         if self._seen_before(chunk):
             return ""
-        self._model = str(chunk.get("model") or self._model)
-        self._fingerprint = str(chunk.get("system_fingerprint") or self._fingerprint)
-        if chunk.get("usage"):
-            self._usage = usage_of(chunk)
-        text = ""
-        for choice in chunk.get("choices") or ():
-            text += self._take_choice(choice)
+        self._model = str(getattr(chunk, "model", None) or self._model)
+        self._fingerprint = str(getattr(chunk, "system_fingerprint", None) or self._fingerprint)
+        if getattr(chunk, "usage", None):
+            self._usage = usage_of({"usage": chunk.usage.model_dump()})
+        text = "".join(self._take_choice(choice) for choice in getattr(chunk, "choices", None) or ())
         if text and self._first is None:
             self._first = time.monotonic()
         self._length += len(text)
+        self._texts.append(text)
         if self._length > self._conf.max_reply_chars:
             raise BadReply("huge", f"more than {self._conf.max_reply_chars} characters")
-        self._texts.append(text)
         return text
 
     def finish(self) -> Reply:
@@ -74,9 +72,9 @@ class Reader:
             warnings=(f"duplicate_chunks:{self._duplicates}",) if self._duplicates else (),
         )
 
-    def _seen_before(self, chunk: Mapping[str, Any]) -> bool:
+    def _seen_before(self, chunk: Any) -> bool:
         """A chunk that came twice. Only a nonce can tell that from a word that is really repeated."""
-        nonce = chunk.get("obfuscation")
+        nonce = getattr(chunk, "obfuscation", None)
         if not nonce:
             return False
         if nonce in self._nonces:
@@ -85,19 +83,23 @@ class Reader:
         self._nonces.add(nonce)
         return False
 
-    def _take_choice(self, choice: Mapping[str, Any]) -> str:
-        delta = choice.get("delta") or {}
-        self._finish = choice.get("finish_reason") or self._finish
-        self._refusal += delta.get("refusal") or ""
-        self._logprobs += _logprobs(choice)
-        for call in delta.get("tool_calls") or ():
-            part = self._tools.setdefault(call.get("index") or 0, {"id": "", "name": "", "arguments": ""})
-            function = call.get("function") or {}
-            part["id"] = call.get("id") or part["id"]
-            part["name"] = function.get("name") or part["name"]
-            part["arguments"] += function.get("arguments") or ""
-            self._length += len(function.get("arguments") or "")
-        return delta.get("content") or ""
+    def _take_choice(self, choice: Any) -> str:
+        delta = choice.delta
+        self._finish = choice.finish_reason or self._finish
+        self._refusal += getattr(delta, "refusal", None) or ""
+        if getattr(choice, "logprobs", None):
+            self._logprobs += _logprobs({"logprobs": choice.logprobs.model_dump()})
+        for call in getattr(delta, "tool_calls", None) or ():
+            self._take_tool(call)
+        return delta.content or ""
+
+    def _take_tool(self, call: Any) -> None:
+        part = self._tools.setdefault(call.index or 0, {"id": "", "name": "", "arguments": ""})
+        part["id"] = call.id or part["id"]
+        if call.function:
+            part["name"] = call.function.name or part["name"]
+            part["arguments"] += call.function.arguments or ""
+            self._length += len(call.function.arguments or "")
 
 
 def read_whole(body: Mapping[str, Any], *, asked: str, conf: Conf, start: float) -> Reply:

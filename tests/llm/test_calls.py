@@ -190,7 +190,8 @@ def test_parallel_calls_cannot_overspend_together(model: ThreadedServer) -> None
 
     def hold(call: Call) -> bool:
         try:
-            budget.hold(call)
+            with transaction.atomic():
+                budget.hold(call, one)
         except OverBudget:
             return False
         return True
@@ -218,8 +219,8 @@ def test_a_call_past_its_deadline_fails_without_a_worker_and_a_late_answer_chang
 ) -> None:
     call = helpers.ask("late", streamed=True)
     assert call.claim(30)
-    budget.hold(call)
-    Call.objects.update(deadline_at=timezone.now() - timedelta(seconds=10))
+    budget.hold(call, 50)
+    Call.objects.update(reserved_tokens=50, deadline_at=timezone.now() - timedelta(seconds=10))
     assert sweeper.sweep().expired == 1
     assert not calls.succeed(call, Reply("too late", "too late", "m"))
     now = Call.objects.get(pk=call.pk)
