@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+# Here and not in pyproject.toml, so that `-p no:django` works for tests that need no Django.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
 _farewells: list[Callable[[], None]] = []
 
 
