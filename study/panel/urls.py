@@ -1,4 +1,37 @@
-from django.urls import URLPattern, URLResolver
+"""The panel's addresses. Every page but the sign-in asks who is there first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LogoutView
+from django.urls import URLPattern, path
+from django.views.decorators.cache import never_cache
+
+from study.panel import protocols, studies
+from study.panel.signing_in import Login
 
 app_name = "panel"
-urlpatterns: list[URLPattern | URLResolver] = []
+
+
+def inside(route: str, view: Callable[..., Any], name: str) -> URLPattern:
+    """A page for people who signed in; nothing of it is kept by the browser."""
+    return path(route, never_cache(login_required(view)), name=name)
+
+
+ONE = "studies/<slug:slug>/"
+
+urlpatterns = [
+    path("login/", never_cache(Login.as_view()), name="login"),
+    path("logout/", LogoutView.as_view(next_page="panel:login"), name="logout"),
+    inside("", studies.studies, "studies"),
+    inside("new/", studies.new, "new"),
+    inside(ONE, studies.study, "study"),
+    inside(ONE + "move/<str:name>/", studies.move, "move"),
+    inside(ONE + "protocol/", protocols.protocol, "protocol"),
+    inside(ONE + "edit/", protocols.edit, "edit"),
+    inside(ONE + "edit/check/", protocols.check_text, "check"),
+    inside(ONE + "register/", protocols.register, "register"),
+]

@@ -1,0 +1,29 @@
+"""What every page of a study carries: its header, its tabs, and how a refusal is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from study.panel.access import Right, Seen
+
+TABS = [
+    ("overview", "Overview", "panel:study", Right.SEE),
+    ("protocol", "Protocol", "panel:protocol", Right.SEE),
+]
+
+
+def page(
+    request: HttpRequest, template: str, seen: Seen, tab: str, *, status: int = 200, **context: Any
+) -> HttpResponse:
+    """A page of a study inside its frame."""
+    around = {
+        "study": seen.study,
+        "role": seen.role,
+        "may": {right.value: seen.may(right) for right in Right},
+        "tab": tab,
+        "tabs": [(name, label, url) for name, label, url, right in TABS if seen.may(right)],
+    }
+    return render(request, template, around | context, status=status)
