@@ -291,8 +291,7 @@ def _from_truth(result: MixedResult, truth: Truth) -> MixedResult:
 
 
 def _theta(layout: Layout, spreads: list[Floats]) -> Floats:
-    lambdas = [np.diag(spreads[k] * scale) for k, scale in zip(layout.order, layout.scales, strict=True)]
-    return layout.pack(lambdas)
+    return layout.from_natural([np.diag(sd) for sd in spreads])
 
 
 def _prepare(test: PowerTest, result: MixedResult) -> tuple[MarginalMeans, Floats]:

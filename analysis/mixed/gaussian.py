@@ -173,16 +173,16 @@ class LinearEngine:
         if total <= 0:
             return theta
         guesses = []
-        for k, grouping in enumerate(self.layout.groupings):
-            if grouping.width == 1:
+        for i, ((k, _, _), *_) in enumerate(self.layout.positions):
+            f = self.layout.factors[k]
+            if f.width == 1:
                 sums, sizes = self._levels(self.Zy, k).ravel(), self._levels(counts, k).ravel()
                 between = float((sums**2 / np.maximum(sizes, 1e-12)).sum())
-                within = (self.yy - between) / max(self.n - grouping.size, 1)
-                guesses.append((k, max(between - grouping.size * within, 0.0) / self.n))
+                within = (self.yy - between) / max(self.n - f.n, 1)
+                guesses.append((i, max(between - f.n * within, 0.0) / self.n))
         left = max(total - sum(g for _, g in guesses), 0.1 * total)
-        for k, guess in guesses:
-            place = next(i for i, (factor, _, _) in enumerate(self.layout.entries()) if factor == k)
-            theta[place] = np.clip(np.sqrt(guess / left), 0.1, 5.0)
+        for i, guess in guesses:
+            theta[i] = np.clip(np.sqrt(guess / left), 0.1, 5.0)
         return theta
 
     def _held(self, theta: Floats, active: Mask, root: Floats) -> tuple[float, Floats]:

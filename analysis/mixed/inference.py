@@ -71,10 +71,11 @@ def _unit_slopes(engine: LinearEngine, state: LinearState) -> list[Floats]:
     """d(X'V⁻¹X)⁻¹/dθ with σ² = 1, one p × p matrix an entry of θ, exactly."""
     lambdas, C = engine.layout.lambdas(state.theta), state.unit_cov
     out = []
-    for k, a, b in engine.layout.entries():
-        F = engine._levels(state.fixed, k)
-        turned = np.einsum("ab,nac->nbc", lambdas[k], F)
-        M = F[:, a, :].T @ turned[:, b, :]
+    for places in engine.layout.positions:
+        M = np.zeros_like(C)
+        for k, a, b in places:
+            F = engine._levels(state.fixed, k)
+            M += F[:, a, :].T @ np.einsum("a,nac->nc", lambdas[k][:, b], F)
         out.append(C @ (M + M.T) @ C)
     return out
 
@@ -148,7 +149,10 @@ class _Components:
         VA = (A - engine.blocks.Z @ (T @ ZA)) / s2
         M2 = (self.M - TZ.T @ self.M) / s2
         trace = (engine.n - 2.0 * np.trace(TZ) + float((TZ * TZ.T).sum())) / s2**2
-        self.pairs = [self._places(k, a, b) for k, a, b in engine.layout.entries()]
+        self.pairs = [
+            [pair for k, a, b in places for pair in self._places(k, a, b)]
+            for places in engine.layout.positions
+        ]
         EF = [self._spread(p, self.F) for p in self.pairs]
         self.P = [-A.T @ A, *(-self.F.T @ ef for ef in EF)]
         MEF = [self.M @ ef for ef in EF]

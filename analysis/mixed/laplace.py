@@ -225,13 +225,14 @@ class LaplaceEngine:
         if isinstance(self.family, Ordinal):
             WX = np.hstack([threshold_information(self.family, mode.parts)[0], WX])
         sides = [-lam.apply(b.Zt @ WX, transpose=True)]
-        for k, row, column in self.layout.entries():
-            f, start = self._place(k)
-            here = start + f.width * np.arange(f.n)
-            shift = np.zeros(b.size)
-            shift[here + row] = mode.u[here + column]
-            side = -lam.apply(b.Zt @ (w * (b.Z @ shift)), transpose=True)
-            side[here + column] += mode.Zs[here + row]
+        for places in self.layout.positions:
+            shift, pull = np.zeros(b.size), np.zeros(b.size)
+            for k, row, column in places:
+                f, start = self._place(k)
+                here = start + f.width * np.arange(f.n)
+                shift[here + row] = mode.u[here + column]
+                pull[here + column] = mode.Zs[here + row]
+            side = pull - lam.apply(b.Zt @ (w * (b.Z @ shift)), transpose=True)
             sides.append(side[:, None])
         return mode.factored.solve(np.hstack(sides))
 

@@ -160,18 +160,7 @@ class MixedResult:
 
     def _modes(self) -> list[Floats]:
         """Conditional modes, (levels, K) a grouping, in the formula's order."""
-        if self.engine is None:
-            return []
-        layout = self.engine.layout
-        natural = layout.natural(self.theta)
-        out: list[Floats] = [np.zeros((0, 0))] * len(layout.order)
-        at = 0
-        for grouping, k in zip(layout.groupings, layout.order, strict=False):
-            size = grouping.size * grouping.width
-            u = self.effects[at : at + size].reshape(grouping.size, grouping.width)
-            out[k] = u @ natural[k].T
-            at += size
-        return out
+        return self.engine.layout.modes(self.theta, self.effects) if self.engine is not None else []
 
     def ranef(self) -> dict[str, pd.DataFrame]:
         """Conditional modes of the random effects: one table a grouping factor, levels × terms."""
@@ -282,9 +271,8 @@ def infinite(L: Floats) -> Floats:
 def random_table(layout: Layout, theta: Floats, spread: float) -> pd.DataFrame:
     """group, term, sd, correlations, in the formula's order; spread is σ for linear models, else 1."""
     rows = []
-    grouping_at = dict(zip(layout.order, layout.groupings, strict=False))
-    for k, lam in enumerate(layout.natural(theta)):
-        grouping = grouping_at[k]
+    for share, lam in zip(layout.shares, layout.natural(theta), strict=True):
+        grouping = share.grouping
         S = lam @ lam.T * spread**2
         sd = np.sqrt(np.diag(S))
         for term in grouping.terms:
@@ -304,7 +292,8 @@ def random_table(layout: Layout, theta: Floats, spread: float) -> pd.DataFrame:
 
 def _singular_sentences(layout: Layout, theta: Floats) -> list[str]:
     out = []
-    for grouping, lam in zip(layout.groupings, layout.lambdas(theta), strict=False):
+    for share, lam in zip(layout.shares, layout.scaled(theta), strict=True):
+        grouping = share.grouping
         names = [n for t in grouping.terms for n in t.names]
         S = lam @ lam.T
         for a, name in enumerate(names):

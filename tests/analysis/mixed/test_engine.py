@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from analysis import fit_mixed
-from analysis.mixed import blocks
+from analysis.mixed import blocks, parameters
 from analysis.mixed.design import build_design
 from analysis.mixed.families import LINKS, Logit, Ordinal, Poisson, Probit, make_family
 from analysis.mixed.gaussian import LinearEngine
@@ -21,6 +21,7 @@ FORMULAS = [
     "~ arm + hedged + (1 + hedged | participant) + (1 + hedged | item)",
     "~ arm * hedged + (1 + hedged || participant) + (1 | item)",
     "~ hedged + (1 | participant / hedged) + (1 | item) + (0 + arm | item)",
+    "~ hedged + (1 + hedged | participant) + (1 + seconds | participant:session) + (1 | item)",
     "~ hedged + (1 | participant)",
     "~ arm + (1 + seconds | participant)",
 ]
@@ -29,7 +30,8 @@ FAMILIES = [("time", "gaussian", "identity"), ("agree", "binomial", "logit"), ("
 
 
 def _engine(formula, outcome, family, link):
-    design = build_design(outcome + " " + formula, slope_data("g3"), family)
+    table = slope_data("g3").assign(session=lambda t: t["item"].str[-1].astype(int) % 3)
+    design = build_design(outcome + " " + formula, table, family)
     layout = make_layout(design.groupings)
     if family == "gaussian":
         return LinearEngine(design.X, design.response.y, layout, reml=True), layout.start(0.7) + 0.05
@@ -52,7 +54,7 @@ def test_every_gradient_is_exact(formula, outcome, family, link):
     assert np.abs(gradient - numeric).max() < 1e-4 * np.abs(gradient).max()
 
 
-@pytest.mark.parametrize("formula", FORMULAS[:3])
+@pytest.mark.parametrize("formula", FORMULAS[:4])
 @pytest.mark.parametrize(("outcome", "family", "link"), FAMILIES)
 def test_sparse_and_dense_storage_give_the_same_numbers(formula, outcome, family, link, monkeypatch):
     dense, x = _engine(formula, outcome, family, link)
@@ -94,6 +96,31 @@ def test_the_restricted_likelihood_is_that_of_a_multivariate_normal():
     V = state.sigma**2 * (np.eye(engine.n) + Z @ Z.T)
     exact = stats.multivariate_normal.logpdf(design.response.y, design.X @ state.beta, V)
     assert -0.5 * state.deviance == pytest.approx(exact, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "family"), [("time", "gaussian"), ("agree", "binomial"), ("rating", "ordinal")]
+)
+def test_factors_folded_into_the_one_they_are_nested_in_give_the_same_fit(outcome, family, monkeypatch):
+    # sessions in participants, lopsided: some participants lose a session or most of their items
+    table = slope_data("g3").assign(session=lambda t: t["item"].str[-1].astype(int) % 3)
+    table = table[~((table["participant"] < "P020") & (table["session"] == 1))]
+    formula = (
+        f"{outcome} ~ hedged + (1 + hedged | participant) + (1 + seconds | participant:session) + (1 | item)"
+    )
+    folded = fit_mixed(formula, table, family)
+    monkeypatch.setattr(parameters, "FOLD_FROM", 10_000)
+    apart = fit_mixed(formula, table, family)
+    assert len(folded.engine.layout.factors) < len(apart.engine.layout.factors)
+    assert folded.log_likelihood == pytest.approx(apart.log_likelihood, abs=1e-5)
+    assert np.abs((folded.estimates - apart.estimates) / apart.fixed["se"]).max() < 1e-3
+    assert np.abs(folded.fixed["se"] / apart.fixed["se"] - 1).max() < 1e-3
+    assert np.abs(folded.random["sd"] - apart.random["sd"]).max() < 1e-3
+    assert list(folded.random["group"]) == list(apart.random["group"])
+    for group, effects in folded.ranef().items():
+        assert np.abs(effects - apart.ranef()[group]).to_numpy().max() < 2e-3
+    if family == "gaussian":
+        assert folded.fixed["df"].to_numpy() == pytest.approx(apart.fixed["df"].to_numpy(), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", [Logit, Probit])
