@@ -33,10 +33,15 @@ def write(tables: Tables, folder: Path) -> list[Path]:
 
 def as_csv(table: pd.DataFrame, path: Path) -> None:
     """One table as CSV, the same bytes for the same table."""
+    printable(table).to_csv(path, index=False, lineterminator="\n")
+
+
+def printable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as CSV writes it: truth values as true and false, times in ISO 8601 UTC with microseconds."""
     out = table.copy()
     for name in out:
         if pd.api.types.is_bool_dtype(out[name].dtype):
             out[name] = out[name].map({True: "true", False: "false"})
         elif isinstance(out[name].dtype, pd.DatetimeTZDtype):
             out[name] = out[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    out.to_csv(path, index=False, lineterminator="\n")
+    return out

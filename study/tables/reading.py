@@ -7,7 +7,7 @@ table. Erased payloads are passed over; the person stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -128,15 +128,21 @@ def people(study: Study) -> list[Person]:
     return [Person(s, protocol_of(s.registration_id)) for s in sessions if s.registration_id is not None]
 
 
-def pages(study: Study) -> Iterator[tuple[UUID, list[Page]]]:
-    """Each session's accepted pages in order, erased ones left out. One query, streamed."""
+def _counted(study: Study, of: Sequence[UUID] | None) -> dict[str, Any]:
+    """Which rows count: those of these sessions, or of everybody of the study's own mode."""
+    if of is not None:
+        return {"session__in": of}
+    return {
+        "session__study": study,
+        "session__participant__source": study.mode,
+        "session__preview_arm": "",
+    }
+
+
+def pages(study: Study, of: Sequence[UUID] | None = None) -> Iterator[tuple[UUID, list[Page]]]:
+    """Each session's accepted pages in order, erased ones left out. One query, streamed. of: these sessions only."""
     rows = (
-        Submission.objects.filter(
-            session__study=study,
-            session__participant__source=study.mode,
-            session__preview_arm="",
-            payload__isnull=False,
-        )
+        Submission.objects.filter(**_counted(study, of), payload__isnull=False)
         .order_by("session_id", "number")
         .values_list("session_id", "number", "page", "attempt", "payload", "shown_at", "received_at")
     )
@@ -145,20 +151,20 @@ def pages(study: Study) -> Iterator[tuple[UUID, list[Page]]]:
         yield session_id, list(group)
 
 
-def events(study: Study) -> Iterator[tuple[UUID, str, str, int, str, float, datetime, dict[str, Any]]]:
+def events(
+    study: Study, of: Sequence[UUID] | None = None
+) -> Iterator[tuple[UUID, str, str, int, str, float, datetime, dict[str, Any]]]:
     """Every trace event (session, page, load, number, kind, client_ms, received_at, data). One query, streamed."""
-    rows = TraceEvent.objects.filter(
-        session__study=study, session__participant__source=study.mode, session__preview_arm=""
-    ).order_by("session_id", "load", "number")
+    rows = TraceEvent.objects.filter(**_counted(study, of)).order_by("session_id", "load", "number")
     names = ("session_id", "page", "load", "number", "kind", "client_ms", "received_at", "data")
     return rows.values_list(*names).iterator(chunk_size=CHUNK)
 
 
-def noticed(study: Study) -> Traces:
+def noticed(study: Study, of: Sequence[UUID] | None = None) -> Traces:
     """All trace events summed up by page. One query, streamed. Links are those the server itself saw opened."""
     by_page: dict[tuple[UUID, str], Noticed] = defaultdict(Noticed)
     links: dict[tuple[UUID, str], int] = defaultdict(int)
-    for session_id, page, load, _number, kind, client_ms, _at, data in events(study):
+    for session_id, page, load, _number, kind, client_ms, _at, data in events(study, of):
         if kind == "link":
             if "item" in data:
                 links[session_id, str(data["item"])] += 1

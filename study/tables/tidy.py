@@ -51,7 +51,7 @@ def tidy(study: Study, *, with_events: bool = True, progress: Progress = quiet) 
     float64, times datetime64 in UTC; missing is missing.
     """
     people = reading.people(study)
-    protocols = _versions(people)
+    protocols = versions_of(people)
     columns = {
         name: columns_of(name, protocols) for name in ("participants", "trials", "responses", "events")
     }
@@ -62,7 +62,7 @@ def tidy(study: Study, *, with_events: bool = True, progress: Progress = quiet) 
     return Tables(**frames, columns=columns)
 
 
-def _versions(people: Sequence[reading.Person]) -> list[Protocol]:
+def versions_of(people: Sequence[reading.Person]) -> list[Protocol]:
     """The protocols people ran under, each once, in the order of their registration."""
     by_registration = {person.session.registration_id or 0: person.protocol for person in people}
     return [by_registration[key] for key in sorted(by_registration)]

@@ -1,0 +1,1 @@
+"""A finished study as something a stranger can check: bundle, verifier, forms, notebooks."""

@@ -1,0 +1,248 @@
+"""`write(study, folder)`: a closed study as one folder and one zip that a stranger can check."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from study.analyses.actions import analyse
+from study.analyses.blinding import OVER
+from study.analyses.models import AnalysisRun
+from study.evidence import data, declared, modelcalls, pages, records, stimuli
+from study.protocol.types import Protocol
+from study.registration.actions import Person, name_of
+from study.registration.audit import audit
+from study.registration.errors import WrongState
+from study.registration.frozen import current, protocol_of
+from study.registration.models import AuditEntry, Registration, Study
+from study.tables.tidy import Progress, quiet
+
+MANIFEST = "MANIFEST.sha256"
+SEALED = "sealed"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+VERIFIER = Path(__file__).with_name("verify.py")
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was written. small_cells and free_texts are to be read before publishing."""
+
+    folder: Path
+    archive: Path
+    files: int
+    manifest_sha256: str
+    head: str
+    small_cells: list[str]
+    free_texts: list[str]
+
+
+def write(
+    *,
+    study: Study,
+    folder: Path,
+    by: Person = None,
+    progress: Progress = quiet,
+    step: Step = lambda text: None,
+) -> Bundle:
+    """Write the bundle of a closed study to `folder` (made anew) and beside it as `folder.zip`.
+
+    Raises WrongState before the study is closed (a recorded unblinding does not help: the seed would be out), Refused
+    for a field or an answer that nobody declared, FileExistsError for a folder that holds something else.
+    """
+    if study.state not in OVER:
+        raise WrongState(
+            f"'{study.slug}' is {study.state}: a bundle reveals seed and outcomes, so it needs a closed study."
+        )
+    declared.refuse_undeclared()
+    _make_room(folder)
+    run = _run(study, by, step, progress)
+    seal(study, by=by)
+    registered = list(study.registrations.order_by("version").select_related("registered_by", "approved_by"))
+    protocols = {r.version: protocol_of(r.pk) for r in registered}
+    head = AuditEntry.objects.filter(study=study).order_by("-number").values_list("link", flat=True)[0]
+    _evidence(study, registered, protocols, folder, progress)
+    step("tables")
+    written = data.write(study, folder / "data", progress=progress)
+    step("results")
+    _results(run, folder / "results")
+    _models(study, protocols, folder / "models")
+    protocol = protocols[max(protocols)]
+    texts = declared.free_texts(protocol)
+    small = written.small_cells()
+    _pages(study, protocol, registered, head, small, texts, folder)
+    step("hashes and zip")
+    manifest = write_manifest(folder)
+    archive = zipped(folder)
+    return Bundle(folder, archive, len(manifest), _sha256(folder / MANIFEST), head, small, texts)
+
+
+def _make_room(folder: Path) -> None:
+    """An empty folder; an earlier bundle there is replaced, anything else is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MANIFEST).exists():
+            raise FileExistsError(f"{folder} holds other files: name an empty folder.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _run(study: Study, by: Person, step: Step, progress: Progress) -> AnalysisRun:
+    """The latest confirmatory run; a new one if there is none or somebody withdrew or was erased since."""
+    latest = (
+        AnalysisRun.objects.filter(
+            study=study, state=AnalysisRun.State.DONE, confirmatory=True, registration=current(study)
+        )
+        .order_by("-started_at", "-id")
+        .first()
+    )
+    if latest is not None:
+        since = Q(ended_at__gte=latest.started_at) | Q(erased_at__gte=latest.started_at)
+        if not records.sessions_of(study).filter(since).exists():
+            return latest
+    step("analysis")
+    made = analyse(study=study, by=by, step=step, progress=progress).run
+    made.refresh_from_db()  # as the database gives it back, so that a second bundle has the same bytes
+    return made
+
+
+@transaction.atomic
+def seal(study: Study, *, by: Person = None) -> None:
+    """Put the hash over everybody's last link into the log, once: from then on the log vouches for the answers."""
+    if AuditEntry.objects.filter(study=study, action=SEALED).exists():
+        return
+    digest, sessions, submissions = records.heads_sha256(study)
+    audit(
+        study, name_of(by), SEALED, {"heads_sha256": digest, "sessions": sessions, "submissions": submissions}
+    )
+
+
+def _evidence(
+    study: Study,
+    registered: list[Registration],
+    protocols: dict[int, Protocol],
+    folder: Path,
+    progress: Progress,
+) -> None:
+    codes = records.codes_of(study)
+    records.registrations(registered, folder / "registration")
+    (folder / "registration" / "seed.txt").write_text(
+        registered[0].revealed_seed() + "\n", encoding="ascii", newline="\n"
+    )
+    records.schedule(study, codes, folder / "registration" / "schedule.csv")
+    records.log(study, folder / "log" / "audit.jsonl")
+    records.returns(study, codes, folder / "log" / "returns.jsonl")
+    records.sessions(study, folder / "evidence" / "sessions.jsonl")
+    total = sum(records.sessions_of(study).values_list("submitted", flat=True))
+    records.submissions(
+        study,
+        protocols.values(),
+        codes,
+        folder / "evidence" / "submissions.jsonl",
+        total=total,
+        progress=progress,
+    )
+    records.write_lines(folder / "stimuli" / "stimuli.jsonl", stimuli.rows(protocols))
+
+
+def _results(run: AnalysisRun, folder: Path) -> None:
+    records.write_json(folder / "results.json", run.results)
+    records.write_json(folder / "consort.json", run.flow)
+    records.write_json(folder / "deviations.json", run.deviations)
+    about = {
+        "registration": run.registration.version,
+        "confirmatory": run.confirmatory,
+        "started_at": records.when(run.started_at),
+        "finished_at": records.when(run.finished_at),
+    }
+    records.write_json(folder / "run.json", about)
+    (folder / "report.html").write_text(run.html, encoding="utf-8", newline="\n")
+
+
+def _models(study: Study, protocols: dict[int, Protocol], folder: Path) -> None:
+    calls = list(modelcalls.rows(study))
+    if not calls:
+        return
+    records.write_lines(folder / "calls.jsonl", calls)
+    points = modelcalls.sheet(protocols[max(protocols)], calls)
+    records.write_json(folder / "guide-llm.json", points)
+    (folder / "guide-llm.md").write_text(modelcalls.as_markdown(points), encoding="utf-8", newline="\n")
+
+
+def _pages(
+    study: Study,
+    protocol: Protocol,
+    registered: list[Registration],
+    head: str,
+    small: list[str],
+    texts: list[str],
+    folder: Path,
+) -> None:
+    about: dict[str, Any] = {
+        "heed_bundle": 1,
+        "study": str(study.pk),
+        "slug": study.slug,
+        "title": protocol.say(protocol.title),
+        "mode": study.mode,
+        "licence": protocol.licence,
+        "places": study.places,
+        "opened_at": records.when(study.opened_at),
+        "closed_at": records.when(study.closed_at),
+        "registration_sha256": registered[0].sha256,
+        "seed_commitment": registered[0].seed_commitment,
+        "log_head": head,
+    }
+    records.write_json(folder / "bundle.json", about)
+    text = {
+        "README.md": pages.readme(study, protocol, registered[0], head, small, texts),
+        "LICENCE.txt": pages.licence(protocol),
+        "CITATION.cff": pages.citation(study, protocol, registered[0]),
+    }
+    for name, content in text.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    shutil.copyfile(VERIFIER, folder / "verify.py")
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """Every file of a bundle but the manifest, in the order of their paths."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    yield from sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def write_manifest(folder: Path) -> dict[str, str]:
+    """`MANIFEST.sha256`, in the form that `sha256sum --check` reads; returns hash by path."""
+    hashes = {path.relative_to(folder).as_posix(): _sha256(path) for path in files_of(folder)}
+    lines = "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
+    (folder / MANIFEST).write_text(lines, encoding="utf-8", newline="\n")
+    return hashes
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def zipped(folder: Path) -> Path:
+    """The folder as a zip beside it; the same files give the same bytes."""
+    archive = folder.with_name(folder.name + ".zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        for path in [*files_of(folder), folder / MANIFEST]:
+            name = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", EPOCH)
+            name.compress_type = zipfile.ZIP_DEFLATED
+            name.external_attr = 0o644 << 16
+            with path.open("rb") as source, out.open(name, "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+    return archive
+
+
+def default_folder(study: Study) -> Path:
+    """Where a bundle goes when nobody says: `bundles/<slug>` beside manage.py."""
+    return Path(settings.BASE_DIR) / "bundles" / study.slug

@@ -1,0 +1,127 @@
+"""What of each record leaves the house and what never does. A field nobody declared stops the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import models
+
+from study.assignment.models import Slot, SlotReturn
+from study.protocol.types import Protocol, Stage
+from study.registration.errors import Refused
+from study.registration.models import AuditEntry, Registration, Study
+from study.session.models import Identity, Participant, Session, Submission, TraceEvent
+from study.stages import registry
+from study.tables.columns import stage_columns
+
+OUT, NEVER = "out", "never"
+
+FIELDS: dict[type[models.Model], dict[str, tuple[str, ...]]] = {
+    Study: {
+        OUT: ("id", "slug", "title", "mode", "state", "places", "created_at", "opened_at", "closed_at"),
+        NEVER: ("draft", "source_text", "owner"),
+    },
+    Registration: {
+        OUT: ("version", "canonical", "sha256", "seed", "seed_commitment", "reason", "difference", "power",
+              "registered_by", "approved_by", "registered_at"),
+        NEVER: ("id", "study"),
+    },
+    AuditEntry: {
+        OUT: ("study", "number", "at", "actor", "action", "data", "previous", "link"),
+        NEVER: ("id",),
+    },
+    Slot: {
+        OUT: ("number", "block", "stratum", "arm", "item_order", "hedged", "state", "returns", "holder"),
+        NEVER: ("id", "study"),
+    },
+    SlotReturn: {OUT: ("slot", "session", "reason", "at"), NEVER: ("id",)},
+    Participant: {OUT: ("code", "source"), NEVER: ("id", "study", "created_at")},
+    Identity: {OUT: (), NEVER: ("participant", "study", "fingerprint", "sealed")},
+    Session: {
+        OUT: ("participant", "registration", "language", "slot", "submitted", "outcome", "head", "started_at",
+              "ended_at", "timed_out_at", "erased_at"),
+        NEVER: ("id", "study", "token", "preview_arm", "position", "attempt", "shown_at", "exposed", "active_at"),
+    },
+    Submission: {
+        OUT: ("session", "number", "page", "attempt", "payload", "salt", "commitment", "link", "shown_at",
+              "received_at"),
+        NEVER: ("id",),
+    },
+    TraceEvent: {
+        OUT: ("session", "page", "load", "number", "kind", "data", "client_ms", "received_at"),
+        NEVER: ("id",),
+    },
+}  # fmt: skip
+"""Every field of every record about people and what was done: `out` of the house, or `never`. People are named by
+their public code alone; a session's token is the key to its data and stays."""
+
+
+def undeclared(fields: Mapping[type[models.Model], Mapping[str, Iterable[str]]] = FIELDS) -> list[str]:
+    """Fields of the records that stand in neither list, as `Model.field`."""
+    return [
+        f"{model.__name__}.{field.name}"
+        for model, lists in fields.items()
+        for field in model._meta.concrete_fields
+        if field.name not in {name for listed in lists.values() for name in listed}
+    ]
+
+
+def refuse_undeclared() -> None:
+    """Raises Refused naming the fields that nobody declared."""
+    if names := undeclared():
+        raise Refused(
+            f"Nobody declared whether these may leave: {', '.join(names)}. Add them to study/evidence/declared.py."
+        )
+
+
+OWN_KINDS = frozenset(
+    {
+        "consent",
+        "instructions",
+        "comprehension",
+        "trials",
+        "survey",
+        "recognition",
+        "debrief",
+        "feedback",
+        "completion",
+    }
+)
+
+
+def payload_keys(protocols: Iterable[Protocol]) -> dict[str, set[str]]:
+    """By stage id the keys that an accepted page of that stage may hold."""
+    found: dict[str, set[str]] = {}
+    for protocol in protocols:
+        for stage in protocol.flow:
+            found.setdefault(stage.id, set()).update(_keys(stage, protocol))
+    return found
+
+
+def _keys(stage: Any, protocol: Protocol) -> set[str]:
+    match stage.kind:
+        case "consent":
+            ticks = {f"statement_{n}" for n in range(1, len(stage.statements) + 1)}
+            return {"agreed", "version", "text_sha256"} | ticks
+        case "comprehension":
+            return {s.id for s in stage.statements}
+        case "recognition":
+            return {item.id for item in protocol.items} | {foil.id for foil in stage.foils}
+        case "trials":
+            return {"answer"} | {q.id for q in (*stage.questions, *stage.initial_questions)}
+        case "survey" | "feedback":
+            items = [i.id for s in getattr(stage, "scales", []) for i in protocol.scales_by_id[s].items]
+            return {q.id for q in stage.questions} | set(items)
+    return {c.name for c in registry.get(stage.kind).columns(stage, protocol)}
+
+
+def kinds(protocols: Iterable[Protocol]) -> dict[str, str]:
+    """Kind by stage id, over all versions."""
+    stages: list[Stage] = [stage for protocol in protocols for stage in protocol.flow]
+    return {stage.id: stage.kind for stage in stages}
+
+
+def free_texts(protocol: Protocol) -> list[str]:
+    """Columns in which people wrote what they liked."""
+    return [c.name for stage in protocol.flow for c in stage_columns(stage, protocol) if c.type == "text"]

@@ -1,0 +1,52 @@
+"""`manage.py bundle STUDY [DIR]`: a closed study as a folder and a zip that a stranger can check."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from study.evidence import bundle
+from study.management.lookups import person, study_of
+from study.registration.errors import Refused
+from study.tables.tidy import bar, quiet
+
+
+class Command(BaseCommand):
+    help = (
+        "Write a closed study's bundle: registration, seed, schedule, log, data, report, notebooks, verifier."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("study", help="slug of a closed study")
+        parser.add_argument("folder", nargs="?", type=Path, help="where to (default: bundles/STUDY)")
+        parser.add_argument("--by", default="", help="user name that the log's entries carry")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = study_of(options["study"])
+        loud = options["verbosity"] > 0
+        try:
+            made = bundle.write(
+                study=study,
+                folder=options["folder"] or bundle.default_folder(study),
+                by=person(options["by"]),
+                progress=bar if loud else quiet,
+                step=self.stdout.write if loud else lambda text: None,
+            )
+        except (Refused, FileExistsError) as refusal:
+            raise CommandError(str(refusal)) from None
+        self.tell(made)
+
+    def tell(self, made: bundle.Bundle) -> None:
+        self.stdout.write(f"{made.folder} and {made.archive.name}: {made.files} files.")
+        self.stdout.write(f"Manifest  sha256 {made.manifest_sha256}")
+        self.stdout.write(f"Log's last link  {made.head}\nPublish these two where you cannot change them.")
+        if made.small_cells:
+            self.stdout.write(
+                f"Warning: fewer than five people gave these answers: {'; '.join(made.small_cells)}"
+            )
+        if made.free_texts:
+            self.stdout.write(f"Warning: read the free texts before publishing: {', '.join(made.free_texts)}")
+        self.stdout.write(f"Check it: python {made.folder}/verify.py {made.folder}")
