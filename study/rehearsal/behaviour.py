@@ -18,9 +18,12 @@ import numpy as np
 from study.protocol.stimulus import stimulus
 from study.protocol.types import Item, Protocol, Question, Scale
 from study.rehearsal.forms import Control, ShownPage
+from study.stages.configs import ComprehensionStage
 from study.stages.trials import INITIAL
 
-LOGISTIC_VARIANCE = 16 * math.sqrt(3) / (15 * math.pi)  # logistic-normal attenuation, Zeger, Liang & Albert 1988
+LOGISTIC_VARIANCE = (
+    16 * math.sqrt(3) / (15 * math.pi)
+)  # logistic-normal attenuation, Zeger, Liang & Albert 1988
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class World:
 
     @cached_property
     def phrased(self) -> dict[tuple[str, str], str]:
-        """(item, text shown) to the arm whose phrasing it carries; plain texts belong to the first arm that is plain."""
+        """(item, text shown) to the arm whose phrasing it carries; plain texts are the first plain arm's."""
         texts: dict[tuple[str, str], str] = {}
         for hedged in (True, False):
             for arm in self.protocol.arms:
@@ -75,7 +78,7 @@ class World:
     @cached_property
     def statements(self) -> dict[str, bool]:
         """Truth of every comprehension statement."""
-        stages = [stage for stage in self.protocol.flow if stage.kind == "comprehension"]
+        stages = [stage for stage in self.protocol.flow if isinstance(stage, ComprehensionStage)]
         return {statement.id: statement.truth for stage in stages for statement in stage.statements}
 
 
@@ -94,7 +97,7 @@ class Person:
 
     def answers(self, page: ShownPage) -> dict[str, list[str]]:
         """What this person fills in on a page."""
-        stage, _, rest = page.key.partition(".")
+        _stage, _, rest = page.key.partition(".")
         item_id, _, part = rest.rpartition(".")
         item = self.world.protocol.items_by_id.get(item_id)
         if item is not None:
@@ -143,7 +146,11 @@ class Person:
         advised = str(item.advice.answer)
         if advised not in self.options(item):  # the AI is unsure: people stay with what they thought
             return alone or self.alone(item)
-        agrees = self.chance(self.agreement(item, page)) if alone is None else self.follows(alone, advised, page, item)
+        agrees = (
+            self.chance(self.agreement(item, page))
+            if alone is None
+            else self.follows(alone, advised, page, item)
+        )
         if agrees:
             return advised
         return alone if alone and alone != advised else self.other(item, advised)
@@ -161,7 +168,9 @@ class Person:
         """After an own answer: whoever agreed mostly stays; whoever did not may switch, as assumed."""
         if alone == advised:
             return bool(self.rng.random() < 0.96)
-        switch = self.world.protocol.assumptions.switch.get(self.world.phrased.get((item.id, page.advice), ""), 0.35)
+        switch = self.world.protocol.assumptions.switch.get(
+            self.world.phrased.get((item.id, page.advice), ""), 0.35
+        )
         return self.chance(math.log(switch / (1 - switch)) + self.leaning)
 
     def alone(self, item: Item) -> str:
@@ -170,7 +179,10 @@ class Person:
             truth = float(item.truth)
             return str(int(np.clip(self.rng.normal(50 + (truth - 50) * 0.3, 18), 0, 100)))
         knows = self.chance(
-            math.log(self.world.protocol.assumptions.accuracy_alone / (1 - self.world.protocol.assumptions.accuracy_alone))
+            math.log(
+                self.world.protocol.assumptions.accuracy_alone
+                / (1 - self.world.protocol.assumptions.accuracy_alone)
+            )
             + 0.5 * self.world.item_effects[item.id]
         )
         return str(item.truth) if knows else self.other(item, str(item.truth))
@@ -184,7 +196,11 @@ class Person:
 
     def recognise(self, name: str) -> str:
         asked = name in self.world.protocol.items_by_id
-        return "answered" if asked is bool(self.rng.random() < (0.6 if self.inattentive else 0.94)) else "not_answered"
+        return (
+            "answered"
+            if asked is bool(self.rng.random() < (0.6 if self.inattentive else 0.94))
+            else "not_answered"
+        )
 
     def rate(self, control: Control) -> str:
         """A rating around the assumed mean of its scale and arm; other choices at random."""
@@ -193,8 +209,14 @@ class Person:
         points = len(control.values)
         scale, reverse = self.world.scale_of.get(control.name, (None, False))
         middle = (points + 1) / 2
-        mean = self.world.protocol.assumptions.scales.get(scale.id, {}).get(self.arm, middle) if scale else middle
-        value = int(np.clip(round(float(self.rng.normal(mean + self.mood * points / 7, points / 6))), 1, points))
+        mean = (
+            self.world.protocol.assumptions.scales.get(scale.id, {}).get(self.arm, middle)
+            if scale
+            else middle
+        )
+        value = int(
+            np.clip(round(float(self.rng.normal(mean + self.mood * points / 7, points / 6))), 1, points)
+        )
         return str(points + 1 - value if reverse else value)
 
     def number(self, control: Control) -> str:
@@ -204,7 +226,11 @@ class Person:
         return str(int(np.clip(self.rng.normal((low + high) / 2, (high - low) / 6), low, high)))
 
     def words(self, control: Control) -> str:
-        return "" if self.rng.random() < 0.3 and control.kind == "text" and self._optional(control) else "It was fine."
+        return (
+            ""
+            if self.rng.random() < 0.3 and control.kind == "text" and self._optional(control)
+            else "It was fine."
+        )
 
     def _optional(self, control: Control) -> bool:
         question = self.world.questions.get(control.name)

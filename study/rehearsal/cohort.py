@@ -37,10 +37,17 @@ class Cohort:
     """Simulated participants for one rehearsal. `completed` is called whenever somebody completes."""
 
     def __init__(
-        self, study: Study, protocol: Protocol, base_url: str, *, concurrency: int = 20, completed: Callable[[], object] = int
+        self,
+        study: Study,
+        protocol: Protocol,
+        base_url: str,
+        *,
+        concurrency: int = 20,
+        pauses: bool = False,
+        completed: Callable[[], object] = int,
     ) -> None:
         self.study, self.protocol, self.base_url = study, protocol, base_url.rstrip("/")
-        self.concurrency, self.completed = concurrency, completed
+        self.concurrency, self.pauses, self.completed = concurrency, pauses, completed
         self.world, self.result = World.of(protocol), Result()
 
     async def run(self, complete: int) -> Result:
@@ -50,7 +57,9 @@ class Cohort:
         """
         arrivals = iter(range(complete * MOST_ARRIVALS_PER_PLACE))
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(120)
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(120),
         ) as http:
             while (missing := complete - self.result.outcomes["complete"]) > 0:
                 before = self.result.arrived
@@ -66,7 +75,7 @@ class Cohort:
     async def _keep_sending(self, http: aiohttp.ClientSession, wave: Iterator[int]) -> None:
         for number in wave:
             rng = np.random.default_rng([self.protocol.assumptions.seed, 3, number])
-            walker = Walker(http, Person(self.world, number), rng)
+            walker = Walker(http, Person(self.world, number), rng, pauses=self.pauses)
             self.result.arrived += 1
             try:
                 trip = await walker.walk(self._link(number))

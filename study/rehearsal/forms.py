@@ -23,7 +23,7 @@ class Control:
 
 @dataclass(frozen=True)
 class ShownPage:
-    """What a participant meets: the page's key, hidden fields, controls in order, and the AI's answer if one is shown."""
+    """What a participant meets: the page's key, hidden fields, controls in order, and the AI's answer if any."""
 
     key: str
     hidden: dict[str, str]
@@ -44,7 +44,9 @@ def read(page: str) -> ShownPage | None:
         if kind == "hidden":
             hidden[name] = given.get("value", "")
         elif name and given.get("tabindex") != "-1":  # -1: invisible to people
-            found.setdefault(name, ("text" if tag == "textarea" else kind, []))[1].append(given.get("value", ""))
+            found.setdefault(name, ("text" if tag == "textarea" else kind, []))[1].append(
+                given.get("value", "")
+            )
     controls = tuple(Control(name, kind, tuple(values)) for name, (kind, values) in found.items())
     shown = ADVICE.search(form.group())
     return ShownPage(hidden["page"], hidden, controls, html.unescape(shown.group(1)) if shown else "")

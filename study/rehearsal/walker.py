@@ -16,6 +16,7 @@ from study.rehearsal.behaviour import Person
 from study.rehearsal.forms import ShownPage, read
 
 MOST_PAGES = 400
+MOST_TRIES = 5
 QUIRKS = {"double_click": 0.04, "back": 0.04, "reload": 0.05}
 """How often, per page, somebody clicks twice, sends an old form again, or loads the page again."""
 
@@ -36,8 +37,10 @@ class Trip:
 class Walker:
     """A person with a browser (its own cookies) on a shared connection pool."""
 
-    def __init__(self, http: aiohttp.ClientSession, person: Person, rng: np.random.Generator) -> None:
-        self.http, self.person, self.rng = http, person, rng
+    def __init__(
+        self, http: aiohttp.ClientSession, person: Person, rng: np.random.Generator, *, pauses: bool = False
+    ) -> None:
+        self.http, self.person, self.rng, self.pauses = http, person, rng, pauses
         self.cookies: dict[str, str] = {}
         self.trip = Trip()
         self.leaves_at = self._when_to_leave()
@@ -55,12 +58,15 @@ class Walker:
             if self.trip.pages + 1 >= self.leaves_at:
                 return await self.leave(address)
             fields = self.form(page)
+            await asyncio.sleep(self.seconds_on(page))
             if previous and self.happens("back"):
                 await self.post(*previous)
             if self.happens("reload"):
                 await self.get(address)
             if self.happens("double_click"):
-                _, (_, status, following) = await asyncio.gather(self.post(address, fields), self.post(address, fields))
+                _, (_, status, following) = await asyncio.gather(
+                    self.post(address, fields), self.post(address, fields)
+                )
             else:
                 _, status, following = await self.post(address, fields)
             if status >= 400:
@@ -84,6 +90,17 @@ class Walker:
         self.trip.outcome = "withdrawn"
         return self.trip
 
+    def seconds_on(self, page: ShownPage) -> float:
+        """How long this person looks at a trial: just over what the protocol takes for reading, unless inattentive."""
+        if not self.pauses or not page.key.endswith(".final"):
+            return 0.0
+        least = self.person.world.protocol.integrity.min_seconds_per_trial
+        return float(
+            least * self.rng.uniform(0.1, 0.6)
+            if self.person.inattentive
+            else least + self.rng.exponential(0.4)
+        )
+
     def form(self, page: ShownPage) -> list[tuple[str, str]]:
         """Hidden fields as they are, controls as the person fills them in, and a trace as the script would send it."""
         answers = self.person.answers(page)
@@ -96,7 +113,10 @@ class Walker:
             + f'{{"n":3,"kind":"submit","ms":{milliseconds}}}]}}'
         )
         hidden = {**page.hidden, "trace": trace}
-        return [*hidden.items(), *((name, value) for name, values in answers.items() for value in values if value != "")]
+        return [
+            *hidden.items(),
+            *((name, value) for name, values in answers.items() for value in values if value != ""),
+        ]
 
     def happens(self, quirk: str) -> bool:
         if self.rng.random() >= QUIRKS[quirk]:
@@ -110,7 +130,9 @@ class Walker:
     async def post(self, url: str, fields: list[tuple[str, str]]) -> tuple[str, int, str]:
         return await self._request("POST", url, fields)
 
-    async def _request(self, method: str, url: str, fields: list[tuple[str, str]] | None) -> tuple[str, int, str]:
+    async def _request(
+        self, method: str, url: str, fields: list[tuple[str, str]] | None
+    ) -> tuple[str, int, str]:
         """Send and follow redirects with GET. Returns (address, status, body) of the page arrived at."""
         while True:
             status, location, body = await self.send(method, url, fields)
@@ -119,9 +141,26 @@ class Walker:
             method, fields, url = "GET", None, str(URL(url).join(URL(location)))
 
     async def send(self, method: str, url: str, fields: list[tuple[str, str]] | None) -> tuple[int, str, str]:
-        """One request with this browser's cookies: (status, where it redirects to, body)."""
+        """One request with this browser's cookies: (status, where it redirects to, body).
+
+        When the connection breaks, the same request is sent again, as browsers do; what was accepted stays accepted.
+        """
+        for _ in range(MOST_TRIES - 1):
+            try:
+                return await self.exchange(method, url, fields)
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                self.trip.quirks["lost_reply"] = self.trip.quirks.get("lost_reply", 0) + 1
+                await asyncio.sleep(0.2)
+        return await self.exchange(method, url, fields)
+
+    async def exchange(
+        self, method: str, url: str, fields: list[tuple[str, str]] | None
+    ) -> tuple[int, str, str]:
+        """One request and its answer. Raises aiohttp.ClientError when the connection breaks."""
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        async with self.http.request(method, url, data=fields, headers=headers, allow_redirects=False) as answer:
+        async with self.http.request(
+            method, url, data=fields, headers=headers, allow_redirects=False
+        ) as answer:
             self._keep(answer.headers.getall("Set-Cookie", []))
             location = answer.headers["Location"] if answer.status in (301, 302, 303) else ""
             return answer.status, location, await answer.text()
@@ -136,5 +175,3 @@ def outcome_of(body: str) -> str:
     """The outcome that an end page stands for, from its own mark-up."""
     marker = 'data-outcome="'
     return body.split(marker, 1)[1].split('"', 1)[0] if marker in body else "stopped"
-
-

@@ -19,6 +19,7 @@ from study.session.forms import PageForm
 from study.session.models import Identity, Participant, Session, Submission
 from study.session.visit import Visit
 from study.session.walks import protocol_of_study
+from study.stages import registry
 from study.stages.base import Answers, Move
 
 
@@ -42,7 +43,9 @@ class Rejected:
     form: PageForm
 
 
-def enter(*, study: Study, language: str, person: str = "", panel_ids: dict[str, str] | None = None) -> Session:
+def enter(
+    *, study: Study, language: str, person: str = "", panel_ids: dict[str, str] | None = None
+) -> Session:
     """A session for someone who arrives. The same person (by panel id) comes back to the same session.
 
     Raises NotOpen when the study is not collecting and the person has no session yet.
@@ -57,7 +60,10 @@ def enter(*, study: Study, language: str, person: str = "", panel_ids: dict[str,
             session = new_session(study=study, language=language)
             if mark:
                 Identity.objects.create(
-                    participant=session.participant, study=study, fingerprint=mark, sealed=identity.seal(panel_ids or {})
+                    participant=session.participant,
+                    study=study,
+                    fingerprint=mark,
+                    sealed=identity.seal(panel_ids or {}),
                 )
             return session
     except IntegrityError:  # the same person arrived twice at the same moment: the other one won
@@ -72,7 +78,7 @@ def _session_of(study: Study, mark: str) -> Session | None:
 
 
 def new_session(*, study: Study, language: str) -> Session:
-    """A participant and their session at the first page, under the current registration, marked with the study's mode."""
+    """A participant and their session at the first page, under the current registration, marked by the mode."""
     participant = Participant.objects.create(study=study, source=study.mode)
     return Session.objects.create(
         study=study, participant=participant, registration=current(study), language=language
@@ -82,9 +88,7 @@ def new_session(*, study: Study, language: str) -> Session:
 @transaction.atomic
 def invite(*, study: Study, count: int) -> list[Session]:
     """Sessions with links of their own, to be sent to people by hand (entry by personal link)."""
-    return [
-        new_session(study=study, language=protocol_of_study(study).languages[0]) for _ in range(count)
-    ]
+    return [new_session(study=study, language=protocol_of_study(study).languages[0]) for _ in range(count)]
 
 
 @transaction.atomic
@@ -114,11 +118,14 @@ def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejecte
         answers = _validated(visit, form)
         if answers is None:
             return Rejected(visit, form)
-        if session.timed_out_at:  # somebody who comes back has their place again, unless it was taken meanwhile
+        if (
+            session.timed_out_at
+        ):  # somebody who comes back has their place again, unless it was taken meanwhile
             assignment.take_again(session=session)
         now = timezone.now()
         _append(session, page, answers, now)
         _store_trace(session, data.get("trace", ""), now)
+        visit.kind.accepted(visit.stage, visit.page, visit.walk, answers, session)
         _advance(visit, visit.kind.move(visit.stage, visit.page, visit.walk, answers, attempt), now)
     return visit
 
@@ -197,13 +204,24 @@ def _advance(visit: Visit, move: Move, now: datetime) -> None:
     else:
         _to_next_page(visit, now)
     session.save(
-        update_fields=["position", "attempt", "submitted", "slot", "head", "exposed", "outcome", "shown_at",
-                       "active_at", "ended_at"]
+        update_fields=[
+            "position",
+            "attempt",
+            "submitted",
+            "slot",
+            "head",
+            "exposed",
+            "outcome",
+            "shown_at",
+            "active_at",
+            "ended_at",
+        ]
     )
 
 
 def _to_next_page(visit: Visit, now: datetime) -> None:
     session = visit.session
+    visit.__dict__.pop("pages", None)  # what was just accepted may shorten what follows
     last_before_slot = visit.walk.arm is None and session.position + 1 >= len(visit.pages)
     if last_before_slot and not _claim(visit):
         _end(session, Session.Outcome.FULL, now)
@@ -212,6 +230,7 @@ def _to_next_page(visit: Visit, now: datetime) -> None:
     session.exposed = session.exposed or bool(visit.page.item)
     if visit.page.kind == "completion":
         _end(session, Session.Outcome.COMPLETE, now)
+    visit.kind.opened(visit.stage, visit.page, visit.walk, session)
 
 
 def _claim(visit: Visit) -> bool:
@@ -263,6 +282,8 @@ def erase_answers(session: Session) -> None:
     """Destroy payloads, salts, trace data and panel ids of one session; the chain's commitments stay."""
     session.submissions.update(payload=None, salt="")
     session.events.update(data={})
+    for kind in registry.kinds().values():
+        kind.erased(session)
     Identity.objects.filter(participant_id=session.participant_id).delete()
     Session.objects.filter(pk=session.pk, erased_at=None).update(erased_at=timezone.now())
 
@@ -273,5 +294,3 @@ def mark_shown(session: Session) -> None:
         now = timezone.now()
         Session.objects.filter(pk=session.pk, position=session.position, shown_at=None).update(shown_at=now)
         session.shown_at = now
-
-

@@ -13,6 +13,7 @@ from study.session.models import Session
 from study.session.visit import Visit
 from study.stages import registry
 from study.stages.base import Page
+from study.stages.configs import CompletionStage
 
 
 def end_page(request: HttpRequest, visit: Visit) -> HttpResponse:
@@ -25,7 +26,7 @@ def end_page(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def interrupted_page(request: HttpRequest, visit: Visit, state: str) -> HttpResponse:
-    """A session under way whose study is paused (423) or closed (410): what that means, and the debrief if it is due."""
+    """A session whose study is paused (423) or closed (410): what that means, and the debrief if it is due."""
     closed = state in (Study.State.CLOSED, Study.State.ARCHIVED)
     context = around(visit) | {"outcome": "closed" if closed else "paused"}
     return render(request, "study/end.html", context | debrief_of(visit), status=410 if closed else 423)
@@ -72,6 +73,6 @@ def return_url(visit: Visit, code: str) -> str:
 def completion_text(visit: Visit) -> str:
     """The completion stage's own words."""
     for stage in visit.walk.protocol.flow:
-        if stage.kind == "completion":
+        if isinstance(stage, CompletionStage):
             return visit.walk.protocol.say(stage.text, visit.walk.language)
     return ""

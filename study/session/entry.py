@@ -42,7 +42,9 @@ def arrival(request: HttpRequest, protocol: Protocol) -> Arrival:
                 )
             return Arrival(person=ids["PROLIFIC_PID"], panel_ids=ids)
         case "personal":
-            raise BadLink(_("This study is by personal invitation. Please use the link that was sent to you."))
+            raise BadLink(
+                _("This study is by personal invitation. Please use the link that was sent to you.")
+            )
         case _:
             return Arrival()
 
@@ -50,7 +52,9 @@ def arrival(request: HttpRequest, protocol: Protocol) -> Arrival:
 def language_of(request: HttpRequest, protocol: Protocol) -> str:
     """The first of the protocol's languages that the link (`?lang=`) or the browser asks for; else its first."""
     wanted = [request.GET.get("lang", "")]
-    wanted += [code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")[:200])]
+    wanted += [
+        code for code, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")[:200])
+    ]
     for code in wanted:
         for language in protocol.languages:
             if code and code.split("-")[0].lower() == language.split("-")[0].lower():

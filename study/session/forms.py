@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from study.protocol.types import Question
@@ -68,10 +69,14 @@ class PageForm(forms.Form):
             text=self.say(question.text),
             help=self.say(question.help),
             required=question.required,
-            choices=[Choice(value, label, value in chosen) for value, label in choices_of(question, self.walk)],
+            choices=[
+                Choice(value, label, value in chosen) for value, label in choices_of(question, self.walk)
+            ],
             ends=[self.say(end) for end in question.anchors] if question.kind == "semantic" else (),
             value=chosen[0] if chosen else "",
-            error=" ".join(self.errors.get(question.id, [])) if self.is_bound else "",
+            error=" ".join(str(problem) for problem in self.errors.get(question.id, []))
+            if self.is_bound
+            else "",
             minimum=question.minimum,
             maximum=question.maximum,
             max_length=question.max_length,
@@ -80,7 +85,7 @@ class PageForm(forms.Form):
 
     def _filled_in(self, question: Question) -> list[str]:
         if self.is_bound:
-            return list(self.data.getlist(question.id))
+            return list(cast(QueryDict, self.data).getlist(question.id))
         kept = self.keep.get(question.id)
         return [] if kept is None else [str(kept)]
 

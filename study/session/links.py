@@ -44,5 +44,3 @@ def note_opened(session: Session, item: str, number: int) -> None:
         client_ms=max(since, 0.0),
         received_at=now,
     )
-
-

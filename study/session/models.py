@@ -41,14 +41,21 @@ class Participant(models.Model):
 class Identity(models.Model):
     """Panel ids of one participant, apart from all answers: encrypted, with a keyed hash that finds duplicates."""
 
-    participant = models.OneToOneField(Participant, on_delete=models.CASCADE, primary_key=True, related_name="identity")
+    participant = models.OneToOneField(
+        Participant, on_delete=models.CASCADE, primary_key=True, related_name="identity"
+    )
     study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="+")
     fingerprint = models.CharField(max_length=64, help_text="HMAC of the panel's person id")
     sealed = models.BinaryField(help_text="encrypted JSON of the panel's ids")
 
     class Meta:
         verbose_name_plural = "identities"
-        constraints = [models.UniqueConstraint(fields=["study", "fingerprint"], name="one_identity_a_person_and_study")]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "fingerprint"], name="one_identity_a_person_and_study")
+        ]
+
+    def __str__(self) -> str:
+        return f"identity of {self.participant_id}"
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -95,7 +102,9 @@ class Session(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="sessions")
     participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="session")
-    registration = models.ForeignKey("study.Registration", on_delete=models.PROTECT, null=True, related_name="+")
+    registration = models.ForeignKey(
+        "study.Registration", on_delete=models.PROTECT, null=True, related_name="+"
+    )
     token = models.CharField(max_length=32, unique=True, default=new_token)
     language = models.CharField(max_length=8, default="en")
     slot = models.ForeignKey("study.Slot", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -110,20 +119,29 @@ class Session(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     active_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
-    timed_out_at = models.DateTimeField(null=True, blank=True, help_text="when the slot went back for idleness")
-    erased_at = models.DateTimeField(null=True, blank=True, help_text="when the answers were destroyed at their author's word")
+    timed_out_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the slot went back for idleness"
+    )
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the answers were destroyed at their author's word"
+    )
 
     objects = SessionQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(outcome="", ended_at=None) | (~Q(outcome="") & Q(ended_at__isnull=False)),
-                                   name="an_outcome_has_its_time"),
+            models.CheckConstraint(
+                condition=Q(outcome="", ended_at=None) | (~Q(outcome="") & Q(ended_at__isnull=False)),
+                name="an_outcome_has_its_time",
+            ),
         ]
         indexes = [
             models.Index(fields=["study", "active_at"], name="open_sessions", condition=Q(outcome="")),
             models.Index(fields=["study", "outcome"], name="sessions_by_outcome"),
         ]
+
+    def __str__(self) -> str:
+        return f"session {self.pk} ({self.outcome or 'under way'})"
 
 
 class Submission(models.Model):
@@ -137,7 +155,9 @@ class Submission(models.Model):
     payload = models.JSONField(null=True, help_text="the answers; null after erasure")
     salt = models.CharField(max_length=32, blank=True)
     commitment = models.CharField(max_length=64, help_text="sha256(salt + canonical payload)")
-    link = models.CharField(max_length=64, help_text="sha256(previous link + number + page + attempt + times + commitment)")
+    link = models.CharField(
+        max_length=64, help_text="sha256(previous link + number + page + attempt + times + commitment)"
+    )
     shown_at = models.DateTimeField()
     received_at = models.DateTimeField()
 
@@ -148,9 +168,12 @@ class Submission(models.Model):
             models.UniqueConstraint(fields=["session", "number"], name="one_submission_a_number"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.number} {self.page}"
+
 
 class TraceEvent(models.Model):
-    """Something the browser noticed: shown, hidden, focus, paste, keystrokes, link opened, answer changed. Append-only."""
+    """Something the browser noticed: shown, hidden, paste, keystrokes, link, answer changed. Append-only."""
 
     id = models.BigAutoField(primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="events")
@@ -163,4 +186,9 @@ class TraceEvent(models.Model):
     received_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["session", "load", "number"], name="one_trace_event_a_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "load", "number"], name="one_trace_event_a_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.page}"

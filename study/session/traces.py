@@ -8,7 +8,9 @@ from typing import Any
 
 from study.session.models import Session, TraceEvent
 
-KINDS = frozenset({"shown", "hidden", "visible", "focus", "blur", "paste", "keys", "link", "change", "submit", "resize"})
+KINDS = frozenset(
+    {"shown", "hidden", "visible", "focus", "blur", "paste", "keys", "link", "change", "submit", "resize"}
+)
 MOST_EVENTS = 200
 MOST_BYTES = 64_000
 MOST_DATA = 500

@@ -44,7 +44,12 @@ def join(request: HttpRequest, slug: str) -> HttpResponseBase:
     answer = redirect("session:walk", token=session.token)
     if not who.person:
         answer.set_cookie(
-            cookie, session.token, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure()
+            cookie,
+            session.token,
+            max_age=COOKIE_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure(),
         )
     return answer
 
@@ -89,7 +94,9 @@ def accept(request: HttpRequest, token: str) -> HttpResponseBase:
     except ValueError:
         return notice(request, "bad_form", status=400)
     try:
-        result = actions.submit(token=token, page=request.POST.get("page", ""), attempt=attempt, data=request.POST)
+        result = actions.submit(
+            token=token, page=request.POST.get("page", ""), attempt=attempt, data=request.POST
+        )
     except Session.DoesNotExist:
         raise Http404 from None
     except actions.OutOfOrder:
@@ -153,8 +160,9 @@ def source(request: HttpRequest, token: str, item: str, number: int) -> HttpResp
     if not 1 <= number <= len(sources):
         raise Http404
     links.note_opened(visit.session, item, number)
-    answer = HttpResponse(status=302, headers={"Location": sources[number - 1].url, "Referrer-Policy": "no-referrer"})
-    return answer
+    return HttpResponse(
+        status=302, headers={"Location": sources[number - 1].url, "Referrer-Policy": "no-referrer"}
+    )
 
 
 @never_cache
@@ -179,9 +187,8 @@ def data(request: HttpRequest, token: str) -> HttpResponse:
     visit = Visit(get_object_or_404(Session.objects.with_walk(), token=token))
     own = copies.own_copy(visit)
     if request.GET.get("format") == "json":
-        return JsonResponse(
-            own, json_dumps_params={"indent": 2}, headers={"Content-Disposition": "attachment; filename=my-answers.json"}
-        )
+        file = {"Content-Disposition": "attachment; filename=my-answers.json"}
+        return JsonResponse(own, json_dumps_params={"indent": 2}, headers=file)
     with translation.override(interface_language(visit.session.language)):
         return render(request, "study/data.html", frame(visit) | {"own": own})
 
@@ -193,7 +200,8 @@ def notice(request: HttpRequest, kind: str, *, status: int, **more: Any) -> Http
 
 def not_open(request: HttpRequest, state: str) -> HttpResponse:
     closed = state in (Study.State.CLOSED, Study.State.ARCHIVED)
-    return notice(request, "closed" if closed else "paused" if state == Study.State.PAUSED else "not_open",
-                  status=410 if closed else 403)
-
-
+    return notice(
+        request,
+        "closed" if closed else "paused" if state == Study.State.PAUSED else "not_open",
+        status=410 if closed else 403,
+    )

@@ -53,8 +53,8 @@ class Visit:
     @cached_property
     def submitted(self) -> dict[str, dict[str, Any]]:
         """Payloads by page key, the last attempt of each; erased ones are left out. One query."""
-        rows = Submission.objects.filter(session_id=self.session.pk, payload__isnull=False).order_by("number")
-        return dict(rows.values_list("page", "payload"))
+        rows = Submission.objects.filter(session_id=self.session.pk).order_by("number")
+        return {page: payload for page, payload in rows.values_list("page", "payload") if payload is not None}
 
     def earlier(self, key: str) -> dict[str, Any] | None:
         """The last payload of one page, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,11 @@ def walk_of(session: Session) -> Walk:
             item_order=tuple(session.slot.item_order),
             hedged=frozenset(session.slot.hedged),
             language=session.language,
+            session=session.pk,
         )
     if session.preview_arm:
-        return preview_walk(protocol, session.preview_arm, session.language)
-    return Walk(protocol=protocol, language=session.language)
+        return replace(preview_walk(protocol, session.preview_arm, session.language), session=session.pk)
+    return Walk(protocol=protocol, language=session.language, session=session.pk)
 
 
 def protocol_of_study(study: Study) -> Protocol:

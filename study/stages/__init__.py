@@ -3,7 +3,16 @@
 
 def register_shipped() -> None:
     """Make the kinds of this app known (called when the app is ready)."""
-    from study.stages import completion, comprehension, consent, debrief, instructions, recognition, survey, trials
+    from study.stages import (
+        completion,
+        comprehension,
+        consent,
+        debrief,
+        instructions,
+        recognition,
+        survey,
+        trials,
+    )
     from study.stages.registry import register
 
     for kind in [

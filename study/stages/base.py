@@ -6,6 +6,7 @@ A stage kind is pure apart from `context`, which may read the session's earlier 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +15,7 @@ from study.protocol.types import Arm, Item, Protocol, Question, Stage, Text
 from study.stages.columns import Column
 
 if TYPE_CHECKING:
+    from study.session.models import Session
     from study.session.visit import Visit
 
 Answers = Mapping[str, Any]
@@ -24,6 +26,7 @@ class Walk:
     """Everything that fixes one participant's pages: the protocol, the slot's content, the language.
 
     `arm` is None before a slot is claimed; then `item_order` is empty and only stages open to all arms have pages.
+    `session` lets a kind find what it drew for this participant; None where a walk is only measured.
     """
 
     protocol: Protocol
@@ -31,6 +34,7 @@ class Walk:
     item_order: tuple[str, ...] = ()
     hedged: frozenset[str] = frozenset()
     language: str = "en"
+    session: uuid.UUID | None = None
 
     def item(self, item_id: str) -> Item:
         """The item of that id (KeyError if the protocol has none)."""
@@ -60,7 +64,7 @@ NEXT = Move()
 AGAIN = Move(again=True)
 
 
-def ask(id: str, kind: str, text: Text, **more: Any) -> Question:
+def ask(id: str, kind: Any, text: Text, **more: Any) -> Question:
     """A question that a stage kind makes itself; its id may be an item's id, which is not a column's name."""
     return Question.model_construct(id=id, kind=kind, text=text, **more)
 
@@ -91,6 +95,16 @@ class StageKind:
     def move(self, stage: Any, page: Page, walk: Walk, answers: Answers, attempt: int) -> Move:
         """Where accepted answers lead. `attempt` counts from 1."""
         return NEXT
+
+    def opened(self, stage: Any, page: Page, walk: Walk, session: Session) -> None:
+        """The session has just arrived at the page, in the transaction that accepted the page before: draw and store
+        what it will show. Never the first page of a walk."""
+
+    def accepted(self, stage: Any, page: Page, walk: Walk, answers: Answers, session: Session) -> None:
+        """The page was just accepted, in the same transaction: store what is derived from it."""
+
+    def erased(self, session: Session) -> None:
+        """The person's answers are being destroyed: destroy what was derived from them."""
 
     def columns(self, stage: Any, protocol: Protocol) -> list[Column]:
         """Columns this stage adds to the tidy tables."""

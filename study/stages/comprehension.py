@@ -6,7 +6,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from study.protocol.types import Protocol, Question
-from study.stages.base import AGAIN, NEXT, Answers, Column, Move, Page, StageKind, Walk, ask
+from study.stages.base import AGAIN, NEXT, Answers, Move, Page, StageKind, Walk, ask
+from study.stages.columns import Column
 from study.stages.configs import ComprehensionStage, Statement
 
 
@@ -41,7 +42,9 @@ class Comprehension(StageKind):
         wrong = self.wrong(stage, walk, before) if before is not None else []
         explanations = {s.id: walk.protocol.say(s.explanation, walk.language) for s in wrong}
         keep = {
-            key: ("true" if value else "false") for key, value in (before or {}).items() if key not in explanations
+            key: ("true" if value else "false")
+            for key, value in (before or {}).items()
+            if key not in explanations
         }
         return {
             "intro": walk.protocol.say(stage.intro, walk.language),

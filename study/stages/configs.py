@@ -46,16 +46,18 @@ class ComprehensionStage(Stage):
 
 
 class TrialsStage(Stage):
-    """The tasks. One-stage: question, the AI's answer and everything asked on one page. Two-stage: the own answer first,
-    then the AI's answer and the final answer. The answer itself stands at `answer_position` (0-based) among `questions`;
-    its columns are `initial` and `final`."""
+    """The tasks. One-stage: question, the AI's answer and everything asked on one page. Two-stage: the own answer
+    first, then the AI's answer and the final answer. The answer itself stands at `answer_position` (0-based) among
+    `questions`; its columns are `initial` and `final`."""
 
     kind: Literal["trials"] = "trials"
     items: list[Id] | Literal["all"] = "all"
     intro: Text = ""
     prompt: Text = Field(default="What is your final answer?", description="above the (final) answer")
     initial_prompt: Text = "What is your own answer?"
-    initial_questions: list[Question] = Field(default=[], description="two-stage: asked with the first answer")
+    initial_questions: list[Question] = Field(
+        default=[], description="two-stage: asked with the first answer"
+    )
     questions: list[Question] = Field(default=[], description="asked with the (final) answer")
     answer_position: int = Field(default=0, ge=0)
     search_engine: Text = Field(default="Answer by AI", description="heading of the answer panel")
@@ -67,7 +69,9 @@ class SurveyStage(Stage):
     kind: Literal["survey"] = "survey"
     intro: Text = ""
     questions: list[Question] = []
-    scales: list[Id] = Field(default=[], description="ids of the protocol's scales, shown after the questions")
+    scales: list[Id] = Field(
+        default=[], description="ids of the protocol's scales, shown after the questions"
+    )
     shuffle: bool = False
 
 
@@ -109,5 +113,17 @@ class CompletionStage(Stage):
     text: Text = ""
 
 
-__all__ = ["CompletionStage", "ComprehensionStage", "ConsentStage", "DebriefStage", "FeedbackStage", "Foil",
-           "InstructionsStage", "RecognitionStage", "Scale", "Statement", "SurveyStage", "TrialsStage"]
+__all__ = [
+    "CompletionStage",
+    "ComprehensionStage",
+    "ConsentStage",
+    "DebriefStage",
+    "FeedbackStage",
+    "Foil",
+    "InstructionsStage",
+    "RecognitionStage",
+    "Scale",
+    "Statement",
+    "SurveyStage",
+    "TrialsStage",
+]

@@ -24,7 +24,10 @@ class Consent(StageKind):
             ask(f"statement_{n}", "select", text, options={"yes": text}, required=False)
             for n, text in enumerate(stage.statements, start=1)
         ]
-        return [*ticks, ask(DECISION, "choice", _("Do you want to take part?"), options={"yes": "", "no": ""})]
+        return [
+            *ticks,
+            ask(DECISION, "choice", _("Do you want to take part?"), options={"yes": "", "no": ""}),
+        ]
 
     def context(self, stage: ConsentStage, page: Page, walk: Walk, visit: Any) -> dict[str, Any]:
         return {
@@ -41,7 +44,11 @@ class Consent(StageKind):
         if agreed and missing:
             raise ValidationError(missing)
         text = walk.protocol.say(stage.text, walk.language)
-        return {DECISION: agreed, "version": stage.version, "text_sha256": hashlib.sha256(text.encode()).hexdigest()}
+        return {
+            DECISION: agreed,
+            "version": stage.version,
+            "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        }
 
     def move(self, stage: ConsentStage, page: Page, walk: Walk, answers: Answers, attempt: int) -> Move:
         return NEXT if answers[DECISION] else Move(end="declined")

@@ -50,5 +50,3 @@ class Debrief(StageKind):
             "correction": say(item.correction, walk.language),
             "sources": [{"title": say(s.title, walk.language), "url": s.url} for s in item.sources],
         }
-
-

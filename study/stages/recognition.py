@@ -6,7 +6,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from study.protocol.types import Protocol, Question
-from study.stages.base import Column, Page, StageKind, Walk, ask
+from study.stages.base import Page, StageKind, Walk, ask
+from study.stages.columns import Column
 from study.stages.configs import RecognitionStage
 
 
@@ -23,7 +24,9 @@ class Recognition(StageKind):
         texts.sort(key=lambda pair: _shuffle_key(walk.item_order, pair[0]))
         return [ask(key, "choice", text, options=options) for key, text in texts]
 
-    def clean(self, stage: RecognitionStage, page: Page, walk: Walk, answers: dict[str, Any]) -> dict[str, Any]:
+    def clean(
+        self, stage: RecognitionStage, page: Page, walk: Walk, answers: dict[str, Any]
+    ) -> dict[str, Any]:
         return {key: value == "answered" for key, value in answers.items()}
 
     def context(self, stage: RecognitionStage, page: Page, walk: Walk, visit: Any) -> dict[str, Any]:
@@ -32,7 +35,12 @@ class Recognition(StageKind):
     def columns(self, stage: RecognitionStage, protocol: Protocol) -> list[Column]:
         return [
             Column("recognition_hits", "participants", "integer", "questions of the study recognised"),
-            Column("recognition_false_alarms", "participants", "integer", "foils taken for questions of the study"),
+            Column(
+                "recognition_false_alarms",
+                "participants",
+                "integer",
+                "foils taken for questions of the study",
+            ),
         ]
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from study.protocol.types import Protocol, Question, Scale, ScaleItem
-from study.stages.base import Column, Page, StageKind, Walk, ask
+from study.stages.base import Page, StageKind, Walk, ask
+from study.stages.columns import Column
 from study.stages.configs import FeedbackStage, SurveyStage
 
 
@@ -41,7 +42,9 @@ class Survey(StageKind):
             for q in stage.questions
         ]
         for scale in (protocol.scales_by_id[s] for s in stage.scales):
-            columns += [Column(i.id, "participants", "likert", protocol.say(i.text, label)) for i in scale.items]
+            columns += [
+                Column(i.id, "participants", "likert", protocol.say(i.text, label)) for i in scale.items
+            ]
             columns.append(Column(scale.id, "participants", "score", protocol.say(scale.title, label)))
         return columns
 
@@ -65,9 +68,7 @@ class Feedback(StageKind):
 def scale_question(scale: Scale, item: ScaleItem) -> Question:
     """One statement of a scale as a question."""
     if scale.kind == "semantic":
-        return ask(
-            item.id, "semantic", item.text, anchors=[item.text, item.right], points=scale.points
-        )
+        return ask(item.id, "semantic", item.text, anchors=[item.text, item.right], points=scale.points)
     return ask(item.id, "likert", item.text, anchors=scale.anchors, points=scale.points)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from study.protocol.stimulus import stimulus
 from study.protocol.types import Item, Protocol, Question
-from study.stages.base import Column, Page, StageKind, Walk, ask
+from study.stages.base import Page, StageKind, Walk, ask
+from study.stages.columns import Column
 from study.stages.configs import TrialsStage
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Trials(StageKind):
             "intro": say(stage.intro, walk.language),
         }
         if page.part == FINAL and walk.protocol.paradigm == "two-stage":
-            context["first_answer"] = answer_label(item, (visit.earlier(initial_key(page)) or {}).get(ANSWER), walk)
+            context["first_answer"] = answer_label(
+                item, (visit.earlier(initial_key(page)) or {}).get(ANSWER), walk
+            )
         if page.part == FINAL and walk.arm and walk.arm.advice and item.advice:
             context["advice"] = stimulus(
                 walk.protocol, item, walk.arm, hedged=item.id in walk.hedged, language=walk.language
@@ -69,7 +72,9 @@ class Trials(StageKind):
         return context
 
     def columns(self, stage: TrialsStage, protocol: Protocol) -> list[Column]:
-        first = [Column(f"initial_{q.id}", "trials", q.kind, _label(protocol, q)) for q in stage.initial_questions]
+        first = [
+            Column(f"initial_{q.id}", "trials", q.kind, _label(protocol, q)) for q in stage.initial_questions
+        ]
         return first + [Column(q.id, "trials", q.kind, _label(protocol, q)) for q in stage.questions]
 
 

@@ -19,17 +19,29 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("study", help="slug of a rehearsal study that is collecting")
-        parser.add_argument("--participants", type=int, help="completed participants (default: the protocol's sample)")
+        parser.add_argument(
+            "--participants", type=int, help="completed participants (default: the protocol's sample)"
+        )
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the web server answers")
-        parser.add_argument("--at-once", type=int, default=20, help="participants at the same time (default 20)")
+        parser.add_argument(
+            "--at-once", type=int, default=300, help="participants at the same time (default 300)"
+        )
+        parser.add_argument("--no-pauses", action="store_true", help="nobody takes the time to read")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = self.rehearsal(options["study"])
         protocol = protocol_of(current(study).pk)  # type: ignore[union-attr]
         wanted = options["participants"] or protocol.sample.target
-        with tqdm(total=wanted, desc="Simulated participants", unit=" completed", disable=options["verbosity"] == 0) as bar:
+        with tqdm(
+            total=wanted, desc="Simulated participants", unit=" completed", disable=options["verbosity"] == 0
+        ) as bar:
             cohort = Cohort(
-                study, protocol, options["url"], concurrency=options["at_once"], completed=lambda: bar.update(1)
+                study,
+                protocol,
+                options["url"],
+                concurrency=options["at_once"],
+                pauses=not options["no_pauses"],
+                completed=lambda: bar.update(1),
             )
             result = asyncio.run(cohort.run(wanted))
         self.report(result)
@@ -40,14 +52,18 @@ class Command(BaseCommand):
         if study is None:
             raise CommandError(f"There is no study '{slug}'. `manage.py study list` shows them.")
         if study.mode != Study.Mode.REHEARSAL:
-            raise CommandError(f"'{slug}' is a {study.mode} study: simulated participants enter rehearsals only.")
+            raise CommandError(
+                f"'{slug}' is a {study.mode} study: simulated participants enter rehearsals only."
+            )
         if study.state != Study.State.COLLECTING:
             raise CommandError(f"'{slug}' is {study.state}: open it first (`manage.py study open {slug}`).")
         return study
 
     def report(self, result: Result) -> None:
         ends = ", ".join(f"{count} {outcome}" for outcome, count in result.outcomes.most_common())
-        odd = ", ".join(f"{count} × {quirk.replace('_', ' ')}" for quirk, count in result.quirks.most_common())
+        odd = ", ".join(
+            f"{count} × {quirk.replace('_', ' ')}" for quirk, count in result.quirks.most_common()
+        )
         self.stdout.write(f"{result.arrived} arrived, {result.pages} pages answered: {ends}.")
         if odd:
             self.stdout.write(f"On the way: {odd}.")

@@ -65,7 +65,9 @@ def walk(page: Any, axe: Any, *, most: int = 80) -> list[str]:
 
 @pytest.mark.parametrize("arm", ["control", "hedged", "no-ai"])
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_page_of_every_arm_is_accessible_and_fits(page: Any, axe: Any, arm: str, window: dict[str, int]) -> None:
+def test_every_page_of_every_arm_is_accessible_and_fits(
+    page: Any, axe: Any, arm: str, window: dict[str, int]
+) -> None:
     page.set_viewport_size(window)
     page.goto(links.preview_path(collecting(), arm))
     seen = walk(page, axe)
@@ -73,8 +75,12 @@ def test_every_page_of_every_arm_is_accessible_and_fits(page: Any, axe: Any, arm
     assert page.get_by_role("heading", name="Thank you. You are done.").is_visible()
 
 
-@pytest.mark.parametrize(("protocol", "window"), [("uncertainty-reliance", PHONE), ("claims-two-stage", DESK)])
-def test_the_shipped_protocols_are_walked_to_the_end(page: Any, axe: Any, protocol: str, window: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "window"), [("uncertainty-reliance", PHONE), ("claims-two-stage", DESK)]
+)
+def test_the_shipped_protocols_are_walked_to_the_end(
+    page: Any, axe: Any, protocol: str, window: dict[str, int]
+) -> None:
     page.set_viewport_size(window)
     study = draft(read(shipped()[protocol]))
     arm = study.draft["arms"][1]["id"]
@@ -93,7 +99,9 @@ def test_a_whole_walk_needs_no_mouse(page: Any) -> None:
         again = page.locator("#page input[name=attempt]").get_attribute("value") != "1"
         for _ in range(80):
             page.keyboard.press("Tab")
-            kind, name = page.evaluate("[document.activeElement.type || '', document.activeElement.name || '']")
+            kind, name = page.evaluate(
+                "[document.activeElement.type || '', document.activeElement.name || '']"
+            )
             if kind in ("radio", "checkbox") and name not in done and (kind == "checkbox" or name in groups):
                 page.keyboard.press("Space")
                 if again:

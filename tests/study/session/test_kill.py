@@ -66,8 +66,8 @@ class Stubborn(Walker):
     async def send(self, method: str, url: str, fields: Any) -> tuple[int, str, str]:
         for _ in range(2000):
             try:
-                status, location, body = await super().send(method, url, fields)
-            except (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError):
+                status, location, body = await super().exchange(method, url, fields)
+            except (TimeoutError, aiohttp.ClientError, ConnectionError):
                 method, fields = "GET", None  # what a person does: load the page again
                 await asyncio.sleep(0.1)
                 continue
@@ -104,7 +104,10 @@ async def campaign(
             server.kill()
             server.start()
 
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, asyncio.TaskGroup() as group:
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+        asyncio.TaskGroup() as group,
+    ):
         killer = group.create_task(keep_killing())
         async with asyncio.TaskGroup() as walkers:
             for _ in range(8):
@@ -115,14 +118,18 @@ async def campaign(
 
 
 def check(study: Any, acknowledged: set[Any], loads: set[str]) -> None:
-    stored = list(Submission.objects.filter(session__study=study).values_list("session__token", "page", "attempt"))
+    stored = list(
+        Submission.objects.filter(session__study=study).values_list("session__token", "page", "attempt")
+    )
     assert len(stored) == len(set(stored))
     missing = {(t, p, int(a)) for t, p, a in acknowledged} - set(stored)
     assert not missing, f"{len(missing)} acknowledged pages are not stored"
     assert loads <= set(TraceEvent.objects.filter(session__study=study).values_list("load", flat=True))
     for row in Submission.objects.filter(session__study=study).only("shown_at", "received_at"):
         assert row.shown_at <= row.received_at
-    assert not Session.objects.filter(study=study, outcome="").exclude(submitted=0).exists(), "somebody was stranded"
+    assert not Session.objects.filter(study=study, outcome="").exclude(submitted=0).exists(), (
+        "somebody was stranded"
+    )
 
 
 def run(environment: dict[str, str], *, people: int, kills: int) -> tuple[int, float]:
@@ -132,7 +139,9 @@ def run(environment: dict[str, str], *, people: int, kills: int) -> tuple[int, f
     began = time.monotonic()
     try:
         world = World.of(protocol_of_study(study))
-        acknowledged, loads = asyncio.run(campaign(server, study, world, people=people, kills=kills, rng=random.Random(7)))
+        acknowledged, loads = asyncio.run(
+            campaign(server, study, world, people=people, kills=kills, rng=random.Random(7))
+        )
     finally:
         server.kill()
     check(study, acknowledged, loads)
@@ -149,4 +158,6 @@ def test_a_killed_server_loses_nothing_that_was_acknowledged(child_environment: 
 @pytest.mark.django_db(transaction=True)
 def test_two_hundred_kills_lose_nothing(child_environment: dict[str, str]) -> None:
     acknowledged, seconds = run(child_environment, people=6000, kills=200)
-    print(f"\n200 kills, {acknowledged} acknowledged pages, all stored once, nobody stranded; {seconds:.0f} s")
+    print(
+        f"\n200 kills, {acknowledged} acknowledged pages, all stored once, nobody stranded; {seconds:.0f} s"
+    )

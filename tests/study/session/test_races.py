@@ -53,7 +53,11 @@ def test_withdrawing_while_sending_ends_once_and_keeps_what_was_accepted() -> No
     visitor = Visitor(collecting()).open().go_to("tasks")
     fields, token = visitor.form(), visitor.token
     results = at_once(
-        lambda n: actions.withdraw(token=token, erase=False).outcome if n % 2 else visitor.client.post(visitor.address, fields).status_code
+        lambda n: (
+            actions.withdraw(token=token, erase=False).outcome
+            if n % 2
+            else visitor.client.post(visitor.address, fields).status_code
+        )
     )
     assert {r for r in results if isinstance(r, str)} == {"withdrawn"}
     assert {r for r in results if isinstance(r, int)} <= {303, 409}, results
