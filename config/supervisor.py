@@ -24,6 +24,7 @@ from config.embedded.postgres import Postgres
 from config.embedded.process import ServerFailed
 from config.embedded.valkey import Valkey
 
+STILL_THERE = ("still in use", "already exists", "is still running")
 MOST_RESTARTS, RESTART_WINDOW = 5, 60.0  # a child that dies more often within so many seconds is given up
 
 
@@ -166,13 +167,13 @@ class Supervisor:
 
 
 def patiently(start: Callable[[], None], patience: float = 15) -> None:
-    """Start a server whose killed predecessor may need a moment to let go of its memory and files."""
+    """Start a server whose predecessor, killed or orphaned a moment ago, may still hold its memory and files."""
     deadline = time.monotonic() + patience
     while True:
         try:
             return start()
         except ServerFailed as error:
-            if "still in use" not in str(error) or time.monotonic() > deadline:
+            if not any(sign in str(error) for sign in STILL_THERE) or time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
 

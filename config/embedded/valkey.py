@@ -35,6 +35,8 @@ class Valkey:
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if socket.parent.is_symlink() or socket.parent.stat().st_uid != os.geteuid():
             raise ServerFailed(f"{socket.parent} belongs to another user; remove it or set TMPDIR")
+        if self.answers():  # it would take our socket away when it ends
+            raise ServerFailed(f"another Valkey is still running on {socket}")
         command: list[str | Path] = [
             binary(),
             "--port",

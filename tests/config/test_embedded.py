@@ -136,9 +136,8 @@ def test_a_taken_port_means_the_next_free_one():
         assert second.getsockname()[1] > first.getsockname()[1] >= 20_500
 
 
-@pytest.fixture
-def services(state):
-    """`manage.py services` in a process of its own, with the names of the servers it started."""
+def start_services(state):
+    """`manage.py services` in a process of its own, once it has said that it is ready."""
     given = {
         n: v for n, v in os.environ.items() if n not in ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL")
     }
@@ -149,14 +148,39 @@ def services(state):
         stdout=subprocess.PIPE,
         text=True,
     )
-    for line in process.stdout:
-        if line.startswith("Ready"):
-            break
-    yield process
+    assert any(line.startswith("Ready") for line in process.stdout)
+    return process
+
+
+def end(process):
     if process.poll() is None:
         process.kill()
     process.stdout.close()
     process.wait()
+
+
+@pytest.fixture
+def services(state):
+    process = start_services(state)
+    yield process
+    end(process)
+
+
+def test_services_start_again_at_once_after_kill_9_of_their_supervisor(state):
+    layout = Layout(state)
+    first = start_services(state)
+    remember(layout)
+    first.kill()
+    second = start_services(state)
+    try:
+        assert rows(layout) == 1
+        with redis.Redis.from_url(layout.redis_url()) as client:
+            assert client.ping()
+    finally:
+        second.send_signal(signal.SIGTERM)
+        second.wait(20)
+        end(first)
+        end(second)
 
 
 def gone(processes, seconds=20):
