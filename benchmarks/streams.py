@@ -68,7 +68,8 @@ def run(folder: Path, pace_ms: float) -> None:
         web = next(child for child in supervisor.children if child.name == "web1")
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
         wait_for_worker()
-        first_words(root)
+        processes = {child.name: psutil.Process(child.process.pid) for child in supervisor.children}
+        first_words(root, processes)
         hanging_calls(root)
         many_streams(root, psutil.Process(web.process.pid))
 
@@ -89,10 +90,14 @@ def wait_for_worker() -> None:
         time.sleep(0.05)
 
 
-def first_words(root: str) -> None:
-    """Milliseconds from asking to the first words, directly and through the pipeline."""
+def first_words(root: str, processes: dict[str, psutil.Process]) -> None:
+    """Milliseconds from asking to the first words, directly and through the pipeline; processor time a call."""
     direct = in_parallel(ask_directly)
+    before = {name: sum(process.cpu_times()[:2]) for name, process in processes.items()}
     through = in_parallel(lambda text: ask_through(root, text))
+    for name, process in processes.items():
+        spent = 1000 * (sum(process.cpu_times()[:2]) - before[name]) / (CONVERSATIONS * (TURNS + 1))
+        print(f"  {name}: {spent:.1f} ms of processor time a call")
     show("direct: first words", direct)
     show("pipeline: first words", through)
     added = [statistics.median(through) - statistics.median(direct), p95(through) - p95(direct)]
