@@ -1,4 +1,4 @@
-"""What the panel does beyond the studies' own moves: new drafts, people's data at their word, roles. Each is audited."""
+"""What the panel does beyond the studies' own moves: new drafts, withdrawals at a person's word, roles. All audited."""
 
 from __future__ import annotations
 

@@ -1,0 +1,78 @@
+"""The panel in a real browser: every page free of axe findings, at desk, laptop and phone widths."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from study.registration.models import Study
+from tests import factories
+from tests.study.closed import walked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WIDTHS = [1440, 1024, 360]
+
+
+@pytest.fixture
+def ada(page: Any, server: str) -> Any:
+    """A window in which Ada, who may see everything, is signed in."""
+    client = Client()
+    client.force_login(factories.user("ada", is_superuser=True, is_staff=True))
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+    page.context.add_cookies([cookie | {"url": server}])
+    return page
+
+
+def looked_at(page: Any, axe: Any, address: str) -> None:
+    """No axe finding and nothing that scrolls sideways, at each width. HEED_SHOTS=DIR keeps pictures."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(address)
+        if folder := os.environ.get("HEED_SHOTS"):
+            name = address.strip("/").replace("/", "-")
+            page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
+        assert axe(page) == [], f"{address} at {width}"
+        sizes = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert sizes[0] <= sizes[1], f"{address} scrolls sideways at {width}: {sizes}"
+
+
+def test_every_page_of_a_draft_is_accessible_and_fits(ada: Any, axe: Any) -> None:
+    factories.draft()
+    for part in ["", "protocol/", "edit/", "register/"]:
+        looked_at(ada, axe, f"/panel/studies/tiny/{part}")
+    looked_at(ada, axe, "/panel/new/")
+
+
+def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any) -> None:
+    study = walked(mode="rehearsal", close=False)
+    for part in ["", "move/close/"]:
+        looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}")
+    looked_at(ada, axe, "/panel/")
+
+
+def test_the_way_in_and_typing_with_live_remarks(page: Any, axe: Any) -> None:
+    user = factories.user("ada", is_superuser=True)
+    user.set_password("correct horse")
+    user.save()
+    factories.draft()
+    looked_at(page, axe, "/panel/login/")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("correct horse")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="A tiny study of advice").click()
+    page.get_by_role("link", name="Edit the protocol").click()
+    text = page.get_by_label("The document (YAML)")
+    text.fill(text.input_value().replace("paradigm: one-stage", "paradigm: no-stage"))
+    page.get_by_text("Not a protocol yet").wait_for()
+    page.locator("#judged [data-line]").first.click()
+    line = page.evaluate("window.getSelection().toString() || document.activeElement.id")
+    assert line
+    text.fill(text.input_value().replace("paradigm: no-stage", "paradigm: one-stage").replace("target: 12", "target: 24"))
+    page.locator("#judged").get_by_text("sample.target").wait_for()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.").wait_for()
+    assert Study.objects.get().draft["sample"]["target"] == 24
