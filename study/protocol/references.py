@@ -157,6 +157,8 @@ def _scale(path: Path, scale: Scale) -> Iterator[Broken]:
 
 def _stage(path: Path, stage: Stage, protocol: Protocol) -> Iterator[Broken]:
     yield from _known((*path, "arms"), stage.arms, protocol.arms_by_id, "arm")
+    for where, message, allowed in stage.broken(protocol):
+        yield Broken((*path, *where), message, allowed)
     asked = list(questions_of(stage, path))
     yield from _same_column(asked)
     for where, question in asked:

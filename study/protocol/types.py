@@ -6,7 +6,7 @@ arm's phrasing, an item's truth among its options) is checked in `study.protocol
 document is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -203,6 +203,10 @@ class Stage(Frozen):
     kind: str
     title: Text = ""
     arms: list[Id] = Field(default=[], description="only in these arms; empty: in all")
+
+    def broken(self, protocol: "Protocol") -> Iterable[tuple[tuple[str | int, ...], str, tuple[str, ...]]]:
+        """What this stage says of other parts of the protocol and does not hold: path in the stage, why, allowed."""
+        return ()
 
 
 class Entry(Frozen):

@@ -1,0 +1,244 @@
+"""One's own values card: case, story, what one attends to, policies, words for it, and a last look before approving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from elicitation.library import digest
+from elicitation.models import Card
+from elicitation.stages.configs import Case, ValuesCardStage
+from elicitation.stages.earlier import said
+from elicitation.values import cards
+from study.protocol.types import Protocol, Question
+from study.stages.base import AGAIN, NEXT, Answers, Move, Page, StageKind, Walk, ask
+from study.stages.columns import Column
+
+if TYPE_CHECKING:
+    from study.session.models import Session
+    from study.session.visit import Visit
+
+CASE, STORY, ATTENTION, POLICIES, WORDS, CARD = "case", "story", "attention", "policies", "words", "card"
+GUIDED = (STORY, ATTENTION, POLICIES, WORDS)
+PLACES = [f"policy_{n}" for n in range(1, cards.POLICIES[1] + 1)]
+LONGEST = cards.LONGEST_TEXT
+APPROVE, AFRESH = "approve", "afresh"
+
+HOW_TO_WRITE = _(
+    "Begin with what you attend to, in a word or two, then say which of it matters: “SILENCES that show somebody "
+    "is not done speaking”, “WAYS to say it that leave a choice”."
+)
+
+
+class ValuesCard(StageKind):
+    kind = "values-card"
+    Config = ValuesCardStage
+    template = "elicitation/stages/card.html"
+
+    def pages(self, stage: ValuesCardStage, walk: Walk) -> list[Page]:
+        parts = [*([CASE] if len(stage.cases) > 1 else []), *GUIDED, CARD]
+        return [Page(f"{stage.id}.{part}", stage.id, self.kind, part=part) for part in parts]
+
+    def questions(self, stage: ValuesCardStage, page: Page, walk: Walk) -> list[Question]:
+        match page.part:
+            case "case":
+                options = {case.id: case.title for case in stage.cases}
+                return [
+                    ask(
+                        "case",
+                        "choice",
+                        str(_("Which of these would you like to think about?")),
+                        options=options,
+                    )
+                ]
+            case "story":
+                return [
+                    _long(
+                        "story",
+                        _(
+                            "Tell a time when you, or somebody you look up to, had to choose how to act in "
+                            "something like this, and chose well. What happened?"
+                        ),
+                    )
+                ]
+            case "attention":
+                return [
+                    _long(
+                        "attention",
+                        _(
+                            "In that moment, what did you notice, look for or listen to that helped you "
+                            "choose well?"
+                        ),
+                    ),
+                    _long(
+                        "otherwise",
+                        _(
+                            "If there were another way to the same result, which of this would you still "
+                            "want to attend to, for its own sake?"
+                        ),
+                    ),
+                ]
+            case "policies":
+                return _policy_questions()
+            case "words":
+                return _word_questions()
+            case _:
+                return [*_word_questions(), *_policy_questions(), *_decision(stage)]
+
+    def context(self, stage: ValuesCardStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
+        say, language = walk.protocol.say, walk.language
+        case = self.case(stage, visit.submitted)
+        context: dict[str, Any] = {
+            "intro": say(stage.intro, language),
+            "part": page.part,
+            "how_to": HOW_TO_WRITE,
+            "cases": [told(case, walk) for case in stage.cases] if page.part == CASE else [],
+            "case": told(case, walk) if page.part != CASE else None,
+        }
+        if page.part in (ATTENTION, POLICIES, WORDS):
+            context["said"] = [text for part in (STORY, ATTENTION) for text in _texts(visit, stage, part)]
+        if page.part == WORDS:
+            context["policies"] = filled(visit.earlier(f"{stage.id}.{POLICIES}") or {})
+        if page.part == CARD:
+            context["keep"] = self.draft(stage, page, visit)
+        return context
+
+    def draft(self, stage: ValuesCardStage, page: Page, visit: Visit) -> dict[str, Any]:
+        """What the card's fields begin with: what was written on the pages before, nothing after starting over."""
+        if (visit.earlier(page.key) or {}).get("decision") == AFRESH:
+            return {}
+        return {
+            **(visit.earlier(f"{stage.id}.{WORDS}") or {}),
+            **(visit.earlier(f"{stage.id}.{POLICIES}") or {}),
+        }
+
+    def case(self, stage: ValuesCardStage, submitted: dict[str, dict[str, Any]]) -> Case:
+        """The case that was chosen; the only one where there is one."""
+        chosen = (submitted.get(f"{stage.id}.{CASE}") or {}).get("case")
+        return next((case for case in stage.cases if case.id == chosen), stage.cases[0])
+
+    def clean(
+        self, stage: ValuesCardStage, page: Page, walk: Walk, answers: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Policies moved up and begun in capitals; a card that is to be approved must be one."""
+        if page.part not in (POLICIES, CARD):
+            return answers
+        policies = [in_form(policy) for policy in filled(answers)]
+        answers = {**answers, **dict.fromkeys(PLACES, ""), **dict(zip(PLACES, policies, strict=False))}
+        if page.part == POLICIES and len(policies) < cards.POLICIES[0]:
+            raise ValidationError(_("Please write at least three things that you attend to."))
+        if page.part == CARD and answers["decision"] == APPROVE:
+            written = read(answers)
+            if wrong := cards.problems(written):
+                raise ValidationError(wrong)
+            answers |= {"title": written.title, "description": written.description}
+        return answers
+
+    def move(self, stage: ValuesCardStage, page: Page, walk: Walk, answers: Answers, attempt: int) -> Move:
+        return AGAIN if page.part == CARD and answers["decision"] == AFRESH else NEXT
+
+    def accepted(
+        self, stage: ValuesCardStage, page: Page, walk: Walk, answers: Answers, session: Session
+    ) -> None:
+        if page.part != CARD or answers["decision"] != APPROVE:
+            return
+        card = read(answers)
+        Card.objects.create(
+            study_id=session.study_id,
+            session=session,
+            stage=stage.id,
+            case=chosen_case(walk),
+            title=card.title,
+            description=card.description,
+            policies=list(card.policies),
+            shared=answers.get("share") == "yes",
+            digest=digest(str(session.pk), card.text()),
+        )
+
+    def erased(self, session: Session) -> None:
+        Card.objects.filter(session=session).update(title="", description="", policies=[], shared=False)
+
+    def columns(self, stage: ValuesCardStage, protocol: Protocol) -> list[Column]:
+        return []  # cards and votes are tables of their own (manage.py votes), and stand in `responses` as submitted
+
+
+def chosen_case(walk: Walk) -> str:
+    """The id of the case that this walk's participant chose."""
+    stage = next(stage for stage in walk.protocol.flow if isinstance(stage, ValuesCardStage))
+    return ValuesCard().case(stage, {f"{stage.id}.{CASE}": said(walk.session, f"{stage.id}.{CASE}")}).id
+
+
+def told(case: Case, walk: Walk) -> dict[str, str]:
+    """A case in the participant's language."""
+    say, language = walk.protocol.say, walk.language
+    return {
+        "title": say(case.title, language),
+        "question": say(case.question, language),
+        "about": say(case.about, language),
+    }
+
+
+def filled(answers: Answers) -> list[str]:
+    """The policies that were written, in order."""
+    return [text for name in PLACES if (text := str(answers.get(name) or "").strip())]
+
+
+def in_form(policy: str) -> str:
+    """A policy with its first word in capitals: the form is ours to keep, the words are the author's.
+
+    >>> in_form("moments when someone falters")
+    'MOMENTS when someone falters'
+    """
+    first, _space, rest = policy.strip().partition(" ")
+    return f"{first.upper()} {rest}".strip()
+
+
+def read(answers: Answers) -> cards.Card:
+    """The card that the last page's answers make."""
+    return cards.read(
+        {"title": answers["title"], "description": answers["description"], "policies": filled(answers)}
+    )
+
+
+def _texts(visit: Visit, stage: ValuesCardStage, part: str) -> list[str]:
+    payload = visit.earlier(f"{stage.id}.{part}") or {}
+    return [str(payload[name]) for name in ("story", "attention", "otherwise") if payload.get(name)]
+
+
+def _long(name: str, text: Any, *, required: bool = True) -> Question:
+    return ask(name, "text", str(text), max_length=4000, required=required)
+
+
+def _policy_questions() -> list[Question]:
+    fewest = cards.POLICIES[0]
+    return [
+        ask(
+            name,
+            "text",
+            str(_("What you attend to ({number})")).format(number=number),
+            max_length=LONGEST,
+            required=number <= fewest,
+        )
+        for number, name in enumerate(PLACES, start=1)
+    ]
+
+
+def _word_questions() -> list[Question]:
+    return [
+        ask("title", "text", str(_("A title, in two to six words")), max_length=cards.LONGEST_TITLE),
+        ask("description", "text", str(_("The value in one sentence")), max_length=LONGEST),
+    ]
+
+
+def _decision(stage: ValuesCardStage) -> list[Question]:
+    options = {
+        APPROVE: str(_("This card says what I attend to")),
+        AFRESH: str(_("I want to start over with an empty card")),
+    }
+    asked = [ask("decision", "choice", str(_("Does the card speak for you?")), options=options)]
+    if stage.ask_to_share:
+        share = {"yes": str(_("Yes, without anything that says who I am")), "no": str(_("No"))}
+        asked.append(ask("share", "choice", str(_("May other participants read your card?")), options=share))
+    return asked

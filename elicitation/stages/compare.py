@@ -1,0 +1,131 @@
+"""Stories of upgrades, one a page, never the same pair twice: wiser, not wiser, or not sure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from elicitation import library
+from elicitation.models import Draw, Upgrade, Vote
+from elicitation.stages import draws
+from elicitation.stages.card import chosen_case
+from elicitation.stages.choose import case_told, key_of
+from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
+from elicitation.stages.earlier import said
+from study.protocol.types import Question
+from study.stages.base import Answers, Page, StageKind, Walk, ask
+
+if TYPE_CHECKING:
+    from study.session.models import Session
+    from study.session.visit import Visit
+
+
+class CompareValues(StageKind):
+    kind = "compare-values"
+    Config = CompareValuesStage
+    template = "elicitation/stages/compare.html"
+
+    def pages(self, stage: CompareValuesStage, walk: Walk) -> list[Page]:
+        return [Page(f"{stage.id}.{n}", stage.id, self.kind, part=str(n)) for n in range(1, stage.count + 1)]
+
+    def opened(self, stage: CompareValuesStage, page: Page, walk: Walk, session: Session) -> None:
+        """Draw the next story: any pair of the case that was in neither direction drawn before."""
+        case = chosen_case(walk)
+        seen = set(
+            Draw.objects.filter(session=session, upgrade__isnull=False).values_list(
+                "upgrade__pair", flat=True
+            )
+        )
+        pairs = [
+            draws.Pair(one.id, frozenset((one.from_value, one.to_value)))
+            for one in stage.upgrades
+            if one.id not in seen and (not one.cases or case in one.cases)
+        ]
+        chance = draws.uniforms(key_of(session), page.key)
+        pair, back, propensity = draws.pick(pairs, chosen_values(walk), stage.own, chance)
+        stories = library.upgrades(study=session.study_id, stage=stage, protocol=walk.protocol)
+        direction = Upgrade.Direction.BACK if back else Upgrade.Direction.THERE
+        Draw.objects.create(
+            session=session,
+            page=page.key,
+            number=1,
+            upgrade=stories[pair.id, direction],
+            propensity=propensity,
+            pool=len(pairs),
+        )
+
+    def questions(self, stage: CompareValuesStage, page: Page, walk: Walk) -> list[Question]:
+        options = {
+            Vote.Verdict.WISER.value: str(_("Yes, wiser")),
+            Vote.Verdict.NOT_WISER.value: str(_("No, not wiser")),
+            Vote.Verdict.UNSURE.value: str(_("I am not sure")),
+        }
+        return [
+            ask("verdict", "choice", stage.prompt, options=options),
+            ask("why", "text", str(_("Why?")), required=False, max_length=2000),
+        ]
+
+    def context(self, stage: CompareValuesStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
+        drawn = drawn_on(page, walk)
+        context: dict[str, Any] = {
+            "intro": walk.protocol.say(stage.intro, walk.language) if page.part == "1" else "",
+            "number": int(page.part),
+            "total": stage.count,
+            "case": case_told(walk),
+        }
+        if drawn is not None:
+            context |= {"context": drawn.context, "story": story(stage, drawn, walk), **ends(drawn, walk)}
+        return context
+
+    def accepted(
+        self, stage: CompareValuesStage, page: Page, walk: Walk, answers: Answers, session: Session
+    ) -> None:
+        upgrade = drawn_on(page, walk)
+        if upgrade is not None:
+            Vote.objects.create(
+                session=session,
+                upgrade=upgrade,
+                case=chosen_case(walk),
+                verdict=answers["verdict"],
+                why=answers.get("why", ""),
+            )
+
+    def erased(self, session: Session) -> None:
+        Vote.objects.filter(session=session).update(verdict="", why="")
+
+
+def drawn_on(page: Page, walk: Walk) -> Upgrade | None:
+    """The story that was drawn for this page."""
+    if walk.session is None:
+        return None
+    draw = Draw.objects.filter(session_id=walk.session, page=page.key).select_related("upgrade").first()
+    return draw.upgrade if draw is not None else None
+
+
+def chosen_values(walk: Walk) -> frozenset[str]:
+    """The codes that the participant chose on the page of values."""
+    stages = [stage for stage in walk.protocol.flow if isinstance(stage, ChooseValuesStage)]
+    return frozenset(code for stage in stages for code in said(walk.session, stage.id).get("chosen", []))
+
+
+def story(stage: CompareValuesStage, drawn: Upgrade, walk: Walk) -> str:
+    """The story in the participant's language."""
+    one = next((one for one in stage.upgrades if one.id == drawn.pair), None)
+    if one is None:
+        return drawn.story
+    return walk.protocol.say(
+        one.story if drawn.direction == Upgrade.Direction.THERE else one.back, walk.language
+    )
+
+
+def ends(drawn: Upgrade, walk: Walk) -> dict[str, str]:
+    """Titles of the value left behind and the value found."""
+    say, language = walk.protocol.say, walk.language
+    titles = {
+        value.id: say(value.title, language)
+        for stage in walk.protocol.flow
+        if isinstance(stage, ChooseValuesStage)
+        for value in stage.values
+    }
+    return {"from_title": titles.get(drawn.from_value, ""), "to_title": titles.get(drawn.to_value, "")}
