@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.mixed.errors import ModelError
-from analysis.mixed.result import quantile
+from analysis.mixed.tables import quantile
 from analysis.mixed.variables import Floats
 
 METHODS = ("holm", "none", "bonferroni", "sidak", "fdr", "tukey")

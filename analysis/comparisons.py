@@ -11,7 +11,8 @@ from scipy.special import ndtr, stdtr
 
 from analysis.mixed.errors import ModelError
 from analysis.mixed.fit import fit_model
-from analysis.mixed.result import MixedResult, quantile
+from analysis.mixed.result import MixedResult
+from analysis.mixed.tables import quantile
 from analysis.mixed.variables import Floats
 
 

@@ -21,7 +21,8 @@ from scipy.special import expit
 from analysis.adjust import adjusted_p, critical_value
 from analysis.mixed.design import Mask
 from analysis.mixed.errors import ModelError
-from analysis.mixed.result import MixedResult, quantile, two_sided
+from analysis.mixed.result import MixedResult
+from analysis.mixed.tables import quantile, two_sided
 from analysis.mixed.variables import Codes, Floats, design_columns, design_matrix, label
 
 Names = str | Sequence[str]

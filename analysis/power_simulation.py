@@ -19,7 +19,8 @@ from analysis.mixed.fit import fit_model
 from analysis.mixed.formula import parse_formula
 from analysis.mixed.gaussian import LinearEngine
 from analysis.mixed.parameters import Layout
-from analysis.mixed.result import MixedResult, Model, quantile, two_sided
+from analysis.mixed.result import MixedResult, Model
+from analysis.mixed.tables import quantile, two_sided
 from analysis.mixed.variables import Floats
 
 BATCH = 25

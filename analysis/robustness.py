@@ -21,7 +21,8 @@ from analysis.mixed.families import make_family
 from analysis.mixed.fit import fit_mixed, fit_model
 from analysis.mixed.gaussian import LinearEngine
 from analysis.mixed.laplace import LaplaceEngine
-from analysis.mixed.result import MixedResult, fixed_table
+from analysis.mixed.result import MixedResult
+from analysis.mixed.tables import fixed_table
 from analysis.mixed.variables import Codes, Floats
 
 Clusters = str | pd.Series

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.mixed.blocks import NotPositive
+from analysis.mixed.conclude import laplace_result, linear_result, plain_linear_result, plain_result
 from analysis.mixed.design import Design, build_design
 from analysis.mixed.errors import ModelError
 from analysis.mixed.families import Family, choose_link, make_family
@@ -13,14 +14,7 @@ from analysis.mixed.gaussian import LinearEngine
 from analysis.mixed.laplace import LaplaceEngine, LaplaceFit, inverse_information
 from analysis.mixed.parameters import Layout, make_layout
 from analysis.mixed.plain import fit_plain
-from analysis.mixed.result import (
-    MixedResult,
-    Model,
-    laplace_result,
-    linear_result,
-    plain_linear_result,
-    plain_result,
-)
+from analysis.mixed.result import MixedResult, Model
 from analysis.mixed.separation import separated_terms, suspicious
 from analysis.mixed.variables import Floats
 

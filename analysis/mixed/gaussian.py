@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from analysis.mixed.blocks import Factored, NotPositive
+from analysis.mixed.blocks import NotPositive
 from analysis.mixed.design import Mask
+from analysis.mixed.factored import Factored
 from analysis.mixed.optimise import minimise
 from analysis.mixed.parameters import Layout, make_blocks
 from analysis.mixed.variables import Floats

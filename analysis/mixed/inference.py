@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.mixed.blocks import Factored
 from analysis.mixed.errors import ModelError
+from analysis.mixed.factored import Factored
 from analysis.mixed.gaussian import LinearEngine, LinearState
 from analysis.mixed.variables import Codes, Floats
 

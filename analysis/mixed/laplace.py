@@ -13,8 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.mixed.blocks import Factor, Factored, Lambda, NotPositive
+from analysis.mixed.blocks import Factor, Lambda, NotPositive
 from analysis.mixed.design import Mask
+from analysis.mixed.factored import Factored
 from analysis.mixed.families import Family, Ordinal, Parts
 from analysis.mixed.optimise import minimise
 from analysis.mixed.parameters import Layout, make_blocks
