@@ -54,8 +54,13 @@ class Layout:
 
     @property
     def servers(self) -> Path:
-        """The folder of the servers' data: the state folder, unless its reader `nobody` cannot get there."""
+        """The folder of the servers' data: the state folder, unless `nobody` cannot get there when they are made.
+
+        Data that exist stay where they are: a folder closed later is an error to be seen, no reason for a new cluster.
+        """
         state = self.state.resolve()
+        if (state / "postgres" / "PG_VERSION").exists():
+            return state
         return SYSTEM_STATE / self.tag if is_root() and not open_to_others(state) else state
 
     @property

@@ -27,14 +27,12 @@ def fetch(url):
 
 
 @pytest.fixture
-def demo(tmp_path):
-    for folder in [tmp_path, *tmp_path.parents][:-2]:
-        folder.chmod(folder.stat().st_mode | 0o011)
+def demo(state):
     given = {name: value for name, value in os.environ.items() if name not in STARTED_BY_TESTS}
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--participants", "16", "--processes", "1", "--port", "20900"],
         cwd=ROOT,
-        env={**given, "HEED_STATE": str(tmp_path / "state")},
+        env={**given, "HEED_STATE": str(state)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -21,16 +21,6 @@ from config.supervisor import AlreadyRunning, Supervisor, bind, patiently
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def state(tmp_path):
-    """A state folder that the server's user can reach, removed by pytest."""
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder == Path("/tmp"):
-            break
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path / "state"
-
-
 def rows(layout):
     with psycopg.connect(layout.database_url()) as connection:
         return connection.execute("SELECT count(*) FROM kept").fetchone()[0]
@@ -210,3 +200,12 @@ def test_the_supervisor_starts_a_killed_server_again(services, state):
             time.sleep(0.1)
     else:
         pytest.fail("PostgreSQL did not come back within 20 s")
+
+
+def test_data_stay_where_they_are_when_their_folder_is_closed_to_others_later(state):
+    layout = Layout(state)
+    layout.postgres_data.mkdir(parents=True)
+    before = layout.postgres_data
+    (before / "PG_VERSION").write_text("18")
+    state.parent.chmod(0o700)
+    assert layout.postgres_data == before
