@@ -12,6 +12,7 @@ from study.panel.access import Right, Seen
 TABS = [
     ("overview", "Overview", "panel:study", Right.SEE),
     ("protocol", "Protocol", "panel:protocol", Right.SEE),
+    ("monitor", "Monitor", "panel:monitor", Right.SEE),
 ]
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from study.panel import protocols, studies
+from study.panel import protocols, studies, watching
 from study.panel.signing_in import Login
 
 app_name = "panel"
@@ -34,4 +34,5 @@ urlpatterns = [
     inside(ONE + "edit/", protocols.edit, "edit"),
     inside(ONE + "edit/check/", protocols.check_text, "check"),
     inside(ONE + "register/", protocols.register, "register"),
+    inside(ONE + "monitor/", watching.watch, "monitor"),
 ]

@@ -22,7 +22,10 @@ def ada(page: Any, server: str) -> Any:
     """A window in which Ada, who may see everything, is signed in."""
     client = Client()
     client.force_login(factories.user("ada", is_superuser=True, is_staff=True))
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+    cookie = {
+        "name": settings.SESSION_COOKIE_NAME,
+        "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+    }
     page.context.add_cookies([cookie | {"url": server}])
     return page
 
@@ -49,7 +52,7 @@ def test_every_page_of_a_draft_is_accessible_and_fits(ada: Any, axe: Any) -> Non
 
 def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any) -> None:
     study = walked(mode="rehearsal", close=False)
-    for part in ["", "move/close/"]:
+    for part in ["", "monitor/", "move/close/"]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}")
     looked_at(ada, axe, "/panel/")
 
@@ -71,7 +74,11 @@ def test_the_way_in_and_typing_with_live_remarks(page: Any, axe: Any) -> None:
     page.locator("#judged [data-line]").first.click()
     line = page.evaluate("window.getSelection().toString() || document.activeElement.id")
     assert line
-    text.fill(text.input_value().replace("paradigm: no-stage", "paradigm: one-stage").replace("target: 12", "target: 24"))
+    text.fill(
+        text.input_value()
+        .replace("paradigm: no-stage", "paradigm: one-stage")
+        .replace("target: 12", "target: 24")
+    )
     page.locator("#judged").get_by_text("sample.target").wait_for()
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved.").wait_for()
