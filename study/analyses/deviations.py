@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from analysis.plan.results import Results
 from study.analyses.blinding import early_looks
+from study.analyses.language_model import answered, others
 from study.analyses.models import AnalysisRun
 from study.assignment.slots import rederive
 from study.protocol.types import Protocol
@@ -49,7 +50,18 @@ class Evidence:
 
 def deviations(evidence: Evidence) -> list[Deviation]:
     """Every check, in the order of the report; at least one line a check."""
-    checks = [_sample, _exclusions, _assignment, _looks, _amendments, _models, _missing, _time, _log]
+    checks = [
+        _sample,
+        _exclusions,
+        _assignment,
+        _looks,
+        _amendments,
+        _models,
+        _language_model,
+        _missing,
+        _time,
+        _log,
+    ]
     return [found for check in checks for found in check(evidence)]
 
 
@@ -156,6 +168,16 @@ def _models(e: Evidence) -> list[Deviation]:
     fine = f"All {len(e.results.models)} registered models were fitted as written."
     found = _point("Models", [*problems, *unsettled], fine)
     return found + [Deviation("Models", "note", text) for text in notes]
+
+
+def _language_model(e: Evidence) -> list[Deviation]:
+    counts = answered(e.study)
+    if not counts and e.protocol.model is None:
+        return []
+    registered = e.protocol.model.name if e.protocol.model else ""
+    fine = f"{sum(counts.values())} calls were answered, all by the registered model '{registered}'."
+    level: Level = "note" if e.study.mode == Study.Mode.REHEARSAL else "deviation"
+    return _point("Language model", others(counts, registered), fine, level)
 
 
 def _missing(e: Evidence) -> list[Deviation]:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
-from study.evidence import data, declared, modelcalls, pages, records, stimuli
+from study.evidence import data, declared, forms, modelcalls, pages, records, stimuli
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
 from study.registration.audit import audit
@@ -73,10 +73,11 @@ def write(
     _evidence(study, registered, protocols, folder, progress)
     step("tables")
     written = data.write(study, folder / "data", progress=progress)
-    step("results")
+    step("results and forms")
     _results(run, folder / "results")
     _models(study, protocols, folder / "models")
     protocol = protocols[max(protocols)]
+    forms.write(study, registered, protocol, folder / "forms", run)
     texts = declared.free_texts(protocol)
     small = written.small_cells()
     _pages(study, protocol, registered, head, small, texts, folder)

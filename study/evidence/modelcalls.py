@@ -55,7 +55,7 @@ def sheet(protocol: Protocol, calls: Sequence[Mapping[str, Any]]) -> list[dict[s
         ("Parameters", "; ".join(sorted(settings)) or "none recorded"),
         ("Prompts", f"{'; '.join(templates)}; in full in calls.jsonl where no participant had a part"),
         ("Purposes", _counted(calls, "purpose")),
-        ("Calls and tokens", f"{len(calls)} calls; tokens: {_sum(calls, 'tokens_in')} in, {_sum(calls, 'tokens_out')} out"),
+        ("Calls", f"{len(calls)} calls; {_sum(calls, 'tokens_in')} tokens in, {_sum(calls, 'tokens_out')} out"),
         ("Repeated requests", f"{sum(max(0, int(call['tries']) - 1) for call in calls)} requests were sent again"),
         ("Checking of output", f"against the registered schema where there is one; {failed} calls failed for good"),
         ("What people saw when it failed", f"the registered fallback text, {fallbacks} times"),
