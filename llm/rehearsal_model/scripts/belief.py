@@ -14,7 +14,7 @@ from llm.rehearsal_model.request import Answer, Request
 from llm.rehearsal_model.scripts import script
 
 OVERCONFIDENCE = 1.6  # the spoken log-odds are the believed ones times this
-PHRASES = ((0.97, "almost certain"), (0.85, "very likely"), (0.7, "likely"), (0.58, "more likely than not"))
+PHRASES = ((0.95, "almost certain"), (0.88, "highly likely"), (0.7, "likely"), (0.58, "better than even"))
 
 
 def belief(question: str) -> float:
