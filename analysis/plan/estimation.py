@@ -61,7 +61,8 @@ class Fitted:
         if self.problem or self.result is None:
             return self.problem or "the model was not fitted"
         if self.result.separated or not self.result.converged:
-            return " ".join(self.result.warnings) or "the model did not converge"
+            fatal = [w for w in self.result.warnings if not w.startswith("Singular fit")]
+            return " ".join(fatal) or "the model did not converge"
         return ""
 
     def unit(self, scale: str) -> str:

@@ -114,7 +114,9 @@ def plane(results: Results, labels: dict[str, str]) -> Picture | None:
     whole = pd.DataFrame(points).dropna() if points else pd.DataFrame()
     if whole.empty or "right" not in whole:
         return None
-    caption = "The reliance plane. Up and to the left is better: the AI is followed when it is right, not when it is wrong."
+    caption = (
+        "The reliance plane. Up and to the left is better: the AI followed when right and not when wrong."
+    )
     return _picture(reliance_plane(whole), caption)
 
 

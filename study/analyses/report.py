@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from analysis.plan.results import Group, HypothesisResult, MeasureRow, ModelResult, Quantity, Results
 from analysis.plan.runner import analysed_tables
-from analysis.plan.types import Plan
+from analysis.plan.types import Outcome, Plan
 from study.analyses import wording
 from study.analyses.deviations import Deviation
 from study.analyses.models import AnalysisRun
@@ -215,7 +215,7 @@ def mean_grids(groups: Sequence[Group], plan: Plan, labels: dict[str, str]) -> l
     outcomes = {o.id: o for o in plan.outcomes}
     grids: dict[tuple[str, ...], dict[str, dict[str, Group]]] = {}
     for group in groups:
-        label = outcomes[group.outcome].label
+        label = labelled(outcomes[group.outcome])
         grids.setdefault(tuple(group.by), {}).setdefault(label, {})[_group(group.by, labels)] = group
     found = []
     for names, rows in grids.items():
@@ -228,6 +228,12 @@ def mean_grids(groups: Sequence[Group], plan: Plan, labels: dict[str, str]) -> l
             )
         )
     return found
+
+
+def labelled(outcome: Outcome) -> str:
+    """An outcome with its unit: 'Time on the question (log s)'."""
+    unit = f"log {outcome.unit}".strip() if outcome.transform == "log" else outcome.unit
+    return f"{outcome.label} ({unit})" if unit and outcome.kind != "binary" else outcome.label
 
 
 def _group(by: dict[str, Any], labels: dict[str, str]) -> str:
@@ -253,7 +259,7 @@ def shared(results: Results, plan: Plan, labels: dict[str, str] | None = None) -
         "tally": [(verdict, count) for verdict, count in tally.items() if count],
         "measures": measure_grids(results.measures, labels),
         "means": mean_grids(results.summaries, plan, labels),
-        "binary": {o.label for o in plan.outcomes if o.kind == "binary"},
+        "binary": {labelled(o) for o in plan.outcomes if o.kind == "binary"},
         "shares": SHARES,
         "registered_models": [_shown(m, kinds) for m in results.models if m.role != "exploratory"],
         "exploratory_models": [_shown(m, kinds) for m in results.models if m.role == "exploratory"],

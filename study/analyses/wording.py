@@ -26,7 +26,7 @@ def _decimals(value: float) -> int:
     size = abs(value)
     if size >= 100:
         return 1
-    if size >= 0.1 or size == 0:
+    if size >= 0.1 or size < 1e-6:  # what is that small is rounding, not a finding
         return 2
     return min(6, 1 - floor(log10(size)))
 

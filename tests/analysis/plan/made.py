@@ -62,8 +62,22 @@ def plan(**changed: Any) -> Plan:
         "levels": {"arm": list(ARMS)},
         "outcomes": [
             {"id": "agree", "label": "Agreement", "column": "agree", "kind": "binary"},
-            {"id": "trust", "label": "Trust", "table": "participants", "column": "trust", "kind": "continuous", "unit": "points"},
-            {"id": "time", "label": "Time", "column": "seconds", "kind": "continuous", "transform": "log", "unit": "s"},
+            {
+                "id": "trust",
+                "label": "Trust",
+                "table": "participants",
+                "column": "trust",
+                "kind": "continuous",
+                "unit": "points",
+            },
+            {
+                "id": "time",
+                "label": "Time",
+                "column": "seconds",
+                "kind": "continuous",
+                "transform": "log",
+                "unit": "s",
+            },
             {"id": "confidence", "label": "Confidence", "column": "confidence", "kind": "ordinal"},
         ],
         "models": [

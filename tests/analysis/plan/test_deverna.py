@@ -29,7 +29,9 @@ def test_every_published_group_mean_is_found_exactly(results):
     found = means(results, "group", "arm", "truth")
     assert len(published) == len(found) == 16
     for row in published.itertuples():
-        assert found[row.Group, row.Condition, str(row.veracity).lower()] == pytest.approx(row.mean_said_yes, abs=1e-12)
+        assert found[row.Group, row.Condition, str(row.veracity).lower()] == pytest.approx(
+            row.mean_said_yes, abs=1e-12
+        )
 
 
 def test_every_published_mean_by_headline_type_is_found_exactly(results):

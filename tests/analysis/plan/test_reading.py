@@ -64,7 +64,10 @@ def test_a_plan_is_read_from_yaml_from_json_and_out_of_a_protocol(tmp_path, name
         ("just words", "no mapping"),
         ("hypothesis: []", "hypothesis"),
         ("models: [{id: a, outcome: b, formula: c, family: cauchy}]", "family"),
-        ("exclusions: [{id: a, sentence: b, measured: after, when: [{column: c, op: in, value: 3}]}]", "list of values"),
+        (
+            "exclusions: [{id: a, sentence: b, measured: after, when: [{column: c, op: in, value: 3}]}]",
+            "list of values",
+        ),
     ],
 )
 def test_a_bad_plan_is_refused_with_its_file_and_place(tmp_path, text, says):

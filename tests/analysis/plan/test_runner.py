@@ -60,7 +60,9 @@ def test_a_difference_of_differences_is_the_interaction(data):
 
 def test_the_response_scale_is_a_difference_of_probabilities_by_hand(data, results):
     terms = {t.name: t.estimate.value for t in results.model("agreement").terms}
-    by_hand = 1 / (1 + np.exp(-(terms["(Intercept)"] + terms["armhedged"]))) - 1 / (1 + np.exp(-terms["(Intercept)"]))
+    by_hand = 1 / (1 + np.exp(-(terms["(Intercept)"] + terms["armhedged"]))) - 1 / (
+        1 + np.exp(-terms["(Intercept)"])
+    )
     effects = {e.name: e.estimate for e in results.hypothesis("overreliance").effects}
     assert effects["difference in probability"].value == pytest.approx(by_hand)
     assert effects["odds ratio"].value == pytest.approx(np.exp(terms["armhedged"]))
@@ -108,7 +110,9 @@ def test_results_come_back_from_their_json_and_hold_no_nan(results):
 
 
 def test_rules_are_counted_in_order_and_only_exclusions_remove(data):
-    people = data["participants"].assign(fast_trials=[3] * 5 + [2] * 7 + [0] * 68, age=[17.0] * 3 + [np.nan] + [30.0] * 76)
+    people = data["participants"].assign(
+        fast_trials=[3] * 5 + [2] * 7 + [0] * 68, age=[17.0] * 3 + [np.nan] + [30.0] * 76
+    )
     plan = made.plan(
         exclusions=[
             {"id": "minor", "sentence": "Minors are left out.", "measured": "before",
@@ -127,7 +131,10 @@ def test_rules_are_counted_in_order_and_only_exclusions_remove(data):
 
 def test_all_conditions_of_a_rule_must_hold(data):
     people = data["participants"].assign(fast_trials=[3] * 40 + [0] * 40)
-    rule = [{"column": "fast_trials", "op": ">=", "value": 3}, {"column": "arm", "op": "==", "value": "control"}]
+    rule = [
+        {"column": "fast_trials", "op": ">=", "value": 3},
+        {"column": "arm", "op": "==", "value": "control"},
+    ]
     plan = made.plan(exclusions=[{"id": "both", "sentence": "Both.", "measured": "after", "when": rule}])
     assert run(plan, data | {"participants": people}).sample.excluded == 20
 
@@ -167,7 +174,9 @@ def test_a_hypothesis_that_cannot_be_tested_is_not_evaluable_and_leaves_the_othe
     hypotheses = [
         made.hypothesis(),
         made.hypothesis(id="no-model", model="nothing"),
-        made.hypothesis(id="no-level", contrast={"factor": "arm", "level": "shouting", "reference": "control"}),
+        made.hypothesis(
+            id="no-level", contrast={"factor": "arm", "level": "shouting", "reference": "control"}
+        ),
         made.hypothesis(id="no-factor", contrast={"factor": "mood", "level": "a", "reference": "b"}),
         made.hypothesis(id="no-outcome", model="missing-outcome"),
         made.hypothesis(id="no-column", model="missing-column"),
@@ -204,9 +213,7 @@ def test_perfect_separation_is_not_evaluable(data):
 
 @pytest.mark.parametrize("empty", ["trials", "participants", "both"])
 def test_a_study_without_data_gives_verdicts_and_no_exception(data, empty):
-    tables = {
-        name: table.iloc[:0] if empty in (name, "both") else table for name, table in data.items()
-    }
+    tables = {name: table.iloc[:0] if empty in (name, "both") else table for name, table in data.items()}
     results = run(made.plan(), tables)
     assert {h.verdict for h in results.hypotheses} == {"not evaluable"}
     assert Results.model_validate_json(results.model_dump_json()) == results
@@ -267,13 +274,25 @@ def test_gee_of_a_coefficient_equals_statsmodels_directly(data):
     ).fit()  # fmt: skip
     results = run(made.plan(), data)
     row = next(r for r in results.sensitivity if r.variation.startswith("GEE"))
-    assert (row.estimate.value, row.estimate.se) == pytest.approx((fitted.params.iloc[1], fitted.bse.iloc[1]), rel=1e-5)
+    assert (row.estimate.value, row.estimate.se) == pytest.approx(
+        (fitted.params.iloc[1], fitted.bse.iloc[1]), rel=1e-5
+    )
 
 
 def test_ratings_and_log_times_are_modelled_as_the_plan_says(data):
     models = [
-        {"id": "sure", "outcome": "confidence", "formula": "arm + (1 | participant) + (1 | item)", "family": "ordinal"},
-        {"id": "slow", "outcome": "time", "formula": "arm + (1 | participant) + (1 | item)", "family": "gaussian"},
+        {
+            "id": "sure",
+            "outcome": "confidence",
+            "formula": "arm + (1 | participant) + (1 | item)",
+            "family": "ordinal",
+        },
+        {
+            "id": "slow",
+            "outcome": "time",
+            "formula": "arm + (1 | participant) + (1 | item)",
+            "family": "gaussian",
+        },
     ]
     contrast = {"factor": "arm", "level": "hedged", "reference": "control"}
     hypotheses = [made.hypothesis(id=m["id"], model=m["id"], contrast=contrast) for m in models]
@@ -346,7 +365,9 @@ def test_probabilities_are_percentages_in_tables_and_shares_in_the_measures():
          "truth": truth, "advice": advice, "initial": initial, "final": final}
     )  # fmt: skip
     people = pd.DataFrame({"participant": range(n), "arm": "only", "outcome": "complete"})
-    plan = Plan.model_validate({"measures": [{"by": ["arm"], "measures": ["weight_of_advice"], "draws": 100}]})
+    plan = Plan.model_validate(
+        {"measures": [{"by": ["arm"], "measures": ["weight_of_advice"], "draws": 100}]}
+    )
     row = run(plan, {"trials": trials, "participants": people}).measures[0]
     assert row.estimate.value == pytest.approx(0.5)
 
@@ -362,3 +383,9 @@ def test_tables_that_are_absent_or_have_no_participant_are_refused_by_name(data)
         run(made.plan(), {"trials": data["trials"]})
     with pytest.raises(ValueError, match="no column 'participant'"):
         run(made.plan(), data | {"trials": data["trials"].drop(columns="participant")})
+
+
+def test_the_reason_of_a_verdict_names_the_separation_and_not_a_singular_fit(data):
+    trials = data["trials"].assign(agree=data["trials"]["arm"] == "control")
+    reason = run(made.plan(), data | {"trials": trials}).hypothesis("overreliance").reason
+    assert "Singular" not in reason

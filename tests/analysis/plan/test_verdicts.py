@@ -18,12 +18,16 @@ VERDICTS = {"supported", "contradicted", "inconclusive", "not evaluable"}
 numbers = st.floats(-50, 50)
 
 
-def estimate(value: float | None, se: float | None = 0.2, df: float | None = None, note: str = "") -> Quantity:
+def estimate(
+    value: float | None, se: float | None = 0.2, df: float | None = None, note: str = ""
+) -> Quantity:
     return Quantity(value=value, se=se, df=df, n=100, clusters=20, note=note)
 
 
 def verdict(found: Quantity, criterion: Criterion, alpha: float = 0.05, family: int = 1) -> str:
-    return judge(found, criterion, alpha=alpha, p_adjusted=p_value(found, criterion), family_size=family).verdict
+    return judge(
+        found, criterion, alpha=alpha, p_adjusted=p_value(found, criterion), family_size=family
+    ).verdict
 
 
 @pytest.mark.parametrize(
@@ -66,12 +70,19 @@ def test_equal_within_a_tolerance_is_equivalence_around_the_value():
 
 
 def test_without_a_standard_error_nothing_is_evaluable_and_the_reason_stays():
-    found = judge(estimate(None, None, note="the outcome is constant"), Criterion(op="<"), alpha=0.05, p_adjusted=None)
+    found = judge(
+        estimate(None, None, note="the outcome is constant"), Criterion(op="<"), alpha=0.05, p_adjusted=None
+    )
     assert found.verdict == "not evaluable"
     assert found.reason == "the outcome is constant"
 
 
-@given(numbers, st.floats(0, 10), st.none() | st.floats(1, 1e4), st.sampled_from(["<", "<=", ">", ">=", "equivalent", "=="]))
+@given(
+    numbers,
+    st.floats(0, 10),
+    st.none() | st.floats(1, 1e4),
+    st.sampled_from(["<", "<=", ">", ">=", "equivalent", "=="]),
+)
 def test_every_estimate_and_criterion_has_exactly_one_verdict(value, se, df, op):
     criterion = Criterion(op=op, value=0.3, low=-1, high=1, tolerance=0.2)
     assert verdict(estimate(value, se, df), criterion) in VERDICTS
@@ -93,7 +104,9 @@ def test_p_values_are_those_of_the_t_and_the_normal_distribution():
 def test_the_p_of_equivalence_agrees_with_the_contrasts_own_test(df):
     table = pd.DataFrame({"estimate": [0.12], "se": [0.2], "df": [math.inf if df is None else df]})
     expected = equivalence(table, -0.5, 0.5)["p"].iloc[0]
-    assert p_value(estimate(0.12, 0.2, df), Criterion(op="equivalent", low=-0.5, high=0.5)) == pytest.approx(expected)
+    assert p_value(estimate(0.12, 0.2, df), Criterion(op="equivalent", low=-0.5, high=0.5)) == pytest.approx(
+        expected
+    )
 
 
 def test_holm_by_hand_and_a_missing_p_does_not_count():

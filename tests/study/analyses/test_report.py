@@ -235,6 +235,7 @@ def test_only_the_registered_analysis_of_a_closed_real_study_goes_without_a_stam
     ("value", "text"),
     [
         (0.0, "0.00"),
+        (-3e-16, "0.00"),
         (-0.9312, "−0.93"),
         (-0.0004, "−0.00040"),
         (1234.56, "1 234.6"),
