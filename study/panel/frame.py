@@ -13,6 +13,8 @@ TABS = [
     ("overview", "Overview", "panel:study", Right.SEE),
     ("protocol", "Protocol", "panel:protocol", Right.SEE),
     ("monitor", "Monitor", "panel:monitor", Right.SEE),
+    ("participants", "Participants", "panel:participants", Right.PEOPLE),
+    ("payment", "Payment", "panel:payment", Right.PEOPLE),
 ]
 
 

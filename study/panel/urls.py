@@ -10,7 +10,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from study.panel import protocols, studies, watching
+from study.panel import payment, people, protocols, studies, watching
 from study.panel.signing_in import Login
 
 app_name = "panel"
@@ -35,4 +35,9 @@ urlpatterns = [
     inside(ONE + "edit/check/", protocols.check_text, "check"),
     inside(ONE + "register/", protocols.register, "register"),
     inside(ONE + "monitor/", watching.watch, "monitor"),
+    inside(ONE + "participants/", people.participants, "participants"),
+    inside(ONE + "participants/<str:code>/", people.participant, "participant"),
+    inside(ONE + "participants/<str:code>/withdraw/", people.withdraw, "withdraw"),
+    inside(ONE + "participants/<str:code>/copy/", people.copy, "copy"),
+    inside(ONE + "payment/", payment.payment, "payment"),
 ]

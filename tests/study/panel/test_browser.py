@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from study.registration.models import Study
+from study.session.models import Participant
 from tests import factories
 from tests.study.closed import walked
 
@@ -52,7 +53,16 @@ def test_every_page_of_a_draft_is_accessible_and_fits(ada: Any, axe: Any) -> Non
 
 def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any) -> None:
     study = walked(mode="rehearsal", close=False)
-    for part in ["", "monitor/", "move/close/"]:
+    code = Participant.objects.filter(study=study, session__outcome="complete")[0].code
+    for part in [
+        "",
+        "monitor/",
+        "move/close/",
+        "participants/",
+        f"participants/{code}/",
+        f"participants/{code}/withdraw/",
+        "payment/",
+    ]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}")
     looked_at(ada, axe, "/panel/")
 
