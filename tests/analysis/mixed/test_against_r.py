@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,7 @@ FAMILY = (
 )
 
 
+@functools.cache
 def _fit(name, **options):
     ref = reference(name)
     table = data(DATA.get(name, name.rsplit("_", 1)[0]))
