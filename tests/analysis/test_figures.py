@@ -77,7 +77,7 @@ def contrasts() -> pd.DataFrame:
 
 
 def curve() -> pd.DataFrame:
-    return pd.DataFrame({"n": [100, 200, 300, 400], "power": [0.4, 0.66, 0.82, 0.9], "simulations": 1000})
+    return pd.DataFrame({"size": [100, 200, 300, 400], "power": [0.4, 0.66, 0.82, 0.9], "simulations": 1000})
 
 
 def stated():
@@ -162,6 +162,13 @@ def test_alt_text_says_the_main_numbers():
 
 def test_power_that_is_never_reached_says_so():
     assert "is not reached" in power_curve(curve().assign(power=0.3)).alt
+
+
+def test_the_table_of_simulated_power_is_drawn_as_it_is_with_a_line_per_test():
+    table = pd.concat([curve().assign(test="H1"), curve().assign(test="H2", power=[0.3, 0.81, 0.79, 0.85])])
+    figure = power_curve(table)
+    assert "H1: 40.0% with 100, 90.0% with 400; the target of 80% is reached with 300" in figure.alt
+    assert "H2: 30.0% with 100, 85.0% with 400; the target of 80% is reached with 400" in figure.alt
 
 
 def test_points_of_the_plane_are_the_two_kinds_of_agreement_turned_the_right_way():
@@ -268,7 +275,7 @@ def test_a_flow_that_does_not_add_up_is_refused(made, message):
         (lambda: forest(contrasts().iloc[:0], label="x"), "no rows"),
         (lambda: power_curve(curve().drop(columns="simulations")), "'simulations' is missing"),
         (lambda: power_curve(curve().assign(power=80.0)), "'power' holds 80"),
-        (lambda: power_curve(curve().assign(n=100)), "'n' holds a sample size twice"),
+        (lambda: power_curve(curve().assign(size=100)), "'size' holds a sample size twice"),
         (lambda: power_curve(curve(), target=80), "target is 80"),
         (lambda: reliability_diagram({}), "calibrations is empty"),
         (lambda: reliance_plane(pd.DataFrame({"label": ["a"]})), "'right' is missing"),
