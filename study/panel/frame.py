@@ -15,6 +15,9 @@ TABS = [
     ("monitor", "Monitor", "panel:monitor", Right.SEE),
     ("participants", "Participants", "panel:participants", Right.PEOPLE),
     ("payment", "Payment", "panel:payment", Right.PEOPLE),
+    ("analysis", "Analysis", "panel:analysis", Right.ANALYSE),
+    ("people", "Roles", "panel:people", Right.SHARE),
+    ("log", "Log", "panel:log", Right.LOG),
 ]
 
 

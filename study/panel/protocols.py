@@ -154,9 +154,18 @@ def register(request: HttpRequest, slug: str) -> HttpResponse:
         protocol=document.protocol,
         checked=check(document.text, powered=False),
         balance=balance(document.protocol),
+        forms=filled(document.protocol, seen.study),
         problems=problems,
         draft=seen.study.state == State.DRAFT,
     )
+
+
+def filled(protocol: Protocol, study: Study) -> list[Any]:
+    """The forms that people file elsewhere, filled from the protocol."""
+    from study.evidence.forms import aspredicted, existing_data, osf
+
+    existing = existing_data(study)
+    return [aspredicted(protocol, existing), osf(protocol, existing)]
 
 
 def balance(protocol: Protocol) -> dict[str, Any]:

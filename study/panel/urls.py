@@ -10,7 +10,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from study.panel import payment, people, protocols, studies, watching
+from study.panel import analysing, payment, people, protocols, sharing, studies, watching
 from study.panel.signing_in import Login
 
 app_name = "panel"
@@ -40,4 +40,10 @@ urlpatterns = [
     inside(ONE + "participants/<str:code>/withdraw/", people.withdraw, "withdraw"),
     inside(ONE + "participants/<str:code>/copy/", people.copy, "copy"),
     inside(ONE + "payment/", payment.payment, "payment"),
+    inside(ONE + "analysis/", analysing.analysis, "analysis"),
+    inside(ONE + "analysis/run/", analysing.run, "run"),
+    inside(ONE + "analysis/unblind/", analysing.unblind, "unblind"),
+    inside(ONE + "analysis/tables/", analysing.tables, "tables"),
+    inside(ONE + "roles/", sharing.roles, "people"),
+    inside(ONE + "log/", sharing.log, "log"),
 ]
