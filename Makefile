@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo serve test check fix bench soak lock messages
+.PHONY: demo serve test check fix bench reproduce soak lock messages
 
 demo: install        ## a study from protocol to report; ARGS=--once stops after printing, ARGS="--participants 40" is quicker
 	@$(RUN) manage.py demo $(ARGS)
@@ -33,6 +33,9 @@ fix: install         ## what can be put right by itself
 
 bench: install       ## page turns against oTree's, in one run
 	@$(RUN) -m benchmarks.pages $(ARGS)
+
+reproduce: install   ## run a bundle's plan again in a new environment and compare every number; BUNDLE=folder
+	@$(RUN) -m study.evidence.reproduce --clean $(BUNDLE)
 
 soak: install        ## the long simulations and fault campaigns that `make test` leaves out
 	@$(RUN) -m pytest -m soak $(ARGS)

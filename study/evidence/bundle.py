@@ -17,7 +17,7 @@ from django.db.models import Q
 from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
-from study.evidence import data, declared, forms, modelcalls, pages, records, stimuli
+from study.evidence import data, declared, forms, modelcalls, notebooks, pages, records, stimuli
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
 from study.registration.audit import audit
@@ -53,8 +53,11 @@ def write(
     by: Person = None,
     progress: Progress = quiet,
     step: Step = lambda text: None,
+    execute: bool = True,
 ) -> Bundle:
     """Write the bundle of a closed study to `folder` (made anew) and beside it as `folder.zip`.
+
+    execute: run the notebooks (their numbers must be the report's), which takes as long as the analysis.
 
     Raises WrongState before the study is closed (a recorded unblinding does not help: the seed would be out), Refused
     for a field or an answer that nobody declared, FileExistsError for a folder that holds something else.
@@ -78,6 +81,9 @@ def write(
     _models(study, protocols, folder / "models")
     protocol = protocols[max(protocols)]
     forms.write(study, registered, protocol, folder / "forms", run)
+    if execute:
+        step("notebooks")
+    notebooks.write(study, protocol, folder, execute=execute)
     texts = declared.free_texts(protocol)
     small = written.small_cells()
     _pages(study, protocol, registered, head, small, texts, folder)

@@ -22,6 +22,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("study", help="slug of a closed study")
         parser.add_argument("folder", nargs="?", type=Path, help="where to (default: bundles/STUDY)")
+        parser.add_argument(
+            "--no-notebooks", action="store_true", help="leave the notebooks unexecuted (quicker)"
+        )
         parser.add_argument("--by", default="", help="user name that the log's entries carry")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,6 +35,7 @@ class Command(BaseCommand):
                 study=study,
                 folder=options["folder"] or bundle.default_folder(study),
                 by=person(options["by"]),
+                execute=not options["no_notebooks"],
                 progress=bar if loud else quiet,
                 step=self.stdout.write if loud else lambda text: None,
             )

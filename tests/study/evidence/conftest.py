@@ -25,7 +25,7 @@ def study(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Study]:
 @pytest.fixture(scope="module")
 def made(study: Study, tmp_path_factory: pytest.TempPathFactory) -> bundle.Bundle:
     """The bundle of the study."""
-    return bundle.write(study=study, folder=tmp_path_factory.mktemp("made") / "tiny")
+    return bundle.write(study=study, folder=tmp_path_factory.mktemp("made") / "tiny", execute=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,166 @@
+"""Run a bundle's registered plan again and compare every number with the report's. No database, no Django.
+
+Shipped in every bundle as `code/reproduce.py` beside the analysis code: `python code/reproduce.py .`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+TOLERANCE = 1e-9
+TABLES = ("participants", "trials", "responses", "events")
+UNCOMPARED = ("versions",)
+EMPTY = ("stratum",)
+"""Text columns in which an empty cell is an empty text and not a missing value."""
+
+
+def load(bundle: str | Path) -> dict[str, Any]:
+    """The tidy tables by name, typed as the codebook says (from the CSV files, which verify.py checks)."""
+    folder = Path(bundle) / "data"
+    columns = _read(folder / "codebook.csv")
+    found = {}
+    for name in TABLES:
+        own = columns[columns["table"] == name]
+        raw = _read(folder / f"{name}.csv")
+        found[name] = raw.assign(
+            **{row["column"]: _typed(raw[row["column"]], row) for _, row in own.iterrows()}
+        )
+    return found
+
+
+def _read(path: Path) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(path, dtype="str", keep_default_na=False, lineterminator="\n")
+
+
+def _typed(cells: Any, column: Any) -> Any:
+    """A column of texts as what it is; empty cells are missing."""
+    import pandas as pd
+
+    if column["column"] in EMPTY:
+        return cells
+    given = cells.mask(cells == "")
+    match column["type"]:
+        case "boolean":
+            return given.map({"true": True, "false": False}).astype("boolean")
+        case "integer":
+            return pd.Series([None if pd.isna(v) else int(v) for v in given], dtype="Int64")
+        case "number":
+            return pd.Series([math.nan if pd.isna(v) else float(v) for v in given], dtype="float64")
+        case "time":
+            return pd.to_datetime(given, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+        case "category":
+            return pd.Series(pd.Categorical(given, categories=[v for v in column["levels"].split("|") if v]))
+    return given.astype("str")
+
+
+def plan_of(bundle: str | Path) -> Any:
+    """The plan in force at the end: that of the last registered version."""
+    from analysis.plan.types import Plan
+
+    versions = sorted((Path(bundle) / "registration").glob("v*.json"), key=_version)
+    document = json.loads(versions[-1].read_text(encoding="utf-8"))
+    return Plan.model_validate(document["plan"])
+
+
+def _version(path: Path) -> int:
+    return int(path.stem.removeprefix("v")) if path.stem.removeprefix("v").isdigit() else 0
+
+
+def reported(bundle: str | Path) -> Any:
+    """The results that the report shows."""
+    from analysis.plan.results import Results
+
+    return Results.model_validate_json((Path(bundle) / "results" / "results.json").read_bytes())
+
+
+def rerun(bundle: str | Path) -> Any:
+    """The registered plan on the bundle's tables."""
+    from analysis.plan.runner import run
+
+    tables = load(bundle)
+    return run(plan_of(bundle), {name: tables[name] for name in ("participants", "trials")})
+
+
+def differences(first: Any, second: Any, *, where: str = "", tolerance: float = TOLERANCE) -> Iterator[str]:
+    """Where two JSON values differ: numbers by more than the tolerance (absolute and relative), all else at all."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in sorted(first.keys() | second.keys()):
+            if key in UNCOMPARED and not where:
+                continue
+            yield from differences(
+                first.get(key), second.get(key), where=f"{where}.{key}", tolerance=tolerance
+            )
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for place, (a, b) in enumerate(zip(first, second, strict=True)):
+            yield from differences(a, b, where=f"{where}[{place}]", tolerance=tolerance)
+    elif _number(first) and _number(second):
+        if not math.isclose(first, second, rel_tol=tolerance, abs_tol=tolerance):
+            yield f"{where.lstrip('.')}: {first!r} in the report, {second!r} now"
+    elif first != second or isinstance(first, bool) != isinstance(second, bool):
+        yield f"{where.lstrip('.')}: {first!r} in the report, {second!r} now"
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def numbers(value: Any) -> int:
+    """How many numbers a JSON value holds."""
+    if isinstance(value, dict):
+        return sum(map(numbers, value.values()))
+    return sum(map(numbers, value)) if isinstance(value, list) else int(_number(value))
+
+
+def compare(bundle: str | Path) -> tuple[int, list[str]]:
+    """(numbers compared, differences) between the report's results and a run of now."""
+    told, now = reported(bundle).model_dump(mode="json"), rerun(bundle).model_dump(mode="json")
+    return numbers(told), list(differences(told, now))
+
+
+def afresh(bundle: Path) -> int:
+    """Compare in a new environment with exactly the versions that the bundle names; returns the exit status."""
+    code = bundle / "code"
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder) / "bin" / "python")
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "-r", str(code / "requirements.txt")], check=True
+        )
+        return subprocess.run([python, str(code / "reproduce.py"), str(bundle)], check=False).returncode
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0 when every number is the report's."""
+    parser = argparse.ArgumentParser(
+        description="Run a bundle's registered plan again and compare every number."
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument(
+        "--clean", action="store_true", help="in a new environment with the bundle's own code"
+    )
+    options = parser.parse_args(arguments)
+    if options.clean:
+        return afresh(options.bundle.resolve())
+    compared, found = compare(options.bundle)
+    for difference in found[:20]:
+        sys.stdout.write(f"differs  {difference}\n")
+    sys.stdout.write(f"{compared} numbers compared, {len(found)} differences (tolerance {TOLERANCE:g}).\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    if (HERE / "analysis").is_dir():
+        sys.path.insert(0, str(HERE))
+    sys.exit(main())
