@@ -1,10 +1,12 @@
-"""`manage.py graph VOTES.csv`: the moral graph of a file of votes, on the terminal and as files."""
+"""`manage.py graph VOTES.csv|STUDY`: the moral graph of a file of votes or of a closed study, on the terminal and as
+files."""
 
 import json
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis import moral_graph
@@ -17,13 +19,15 @@ SHOWN = 15
 class Command(BaseCommand):
     help = (
         "Computes the moral graph of a CSV file of votes (participant, from_value, to_value, context, verdict) "
-        "with an interval for every rank."
+        "or of a closed study, with an interval for every rank."
     )
 
     requires_system_checks = []  # needs no database and no services
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("votes", type=Path, help="CSV file with a row per vote")
+        parser.add_argument(
+            "votes", type=Path, help="CSV file with a row per vote, or the slug of a closed study"
+        )
         parser.add_argument(
             "--rule", choices=list(moral_graph.RULES), default="corrected", help="legacy: as published"
         )
@@ -46,7 +50,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            votes = moral_graph.read_csv(options["votes"], duplicates=options["duplicates"])
+            votes = _votes(options["votes"], options["duplicates"])
             asked = {
                 name: options[name] for name in ("case", "context", "group", "resamples", "level", "seed")
             }
@@ -69,6 +73,16 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(f"{path}: {error.strerror}") from error
             self.stdout.write(f"{kind}: {path}")
+
+
+def _votes(named: Path, duplicates: Literal["refuse", "first", "last"]) -> pd.DataFrame:
+    """From the file of that name, else from the study of that slug; only the latter needs a database."""
+    if not named.exists() and len(named.parts) == 1 and not named.suffix:
+        from elicitation.management.commands.votes import votes_in
+
+        votes: pd.DataFrame = votes_in(named.name).votes
+        return votes
+    return moral_graph.read_csv(named, duplicates=duplicates)
 
 
 def _json(graph: moral_graph.MoralGraph) -> str:
