@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
@@ -17,6 +19,8 @@ MOST_READERS = 5000  # each open stream keeps a connection; redis-py would stop 
 READ_BLOCK_MS = 2000  # must stay under PATIENCE
 
 _async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
+
+_readers: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
 
 def client() -> redis.Redis:
@@ -35,8 +39,21 @@ def close() -> None:
     _client.cache_clear()
 
 
+@asynccontextmanager
+async def reading() -> AsyncIterator[None]:
+    """Around each open stream: when an event loop's last one ends, the loop's connections are closed."""
+    loop = asyncio.get_running_loop()
+    _readers[loop] = _readers.get(loop, 0) + 1
+    try:
+        yield
+    finally:
+        _readers[loop] -= 1
+        if not _readers[loop] and loop in _async_clients:
+            await asyncio.shield(_async_clients.pop(loop).aclose())
+
+
 def async_client() -> redis.asyncio.Redis:
-    """The running event loop's client."""
+    """The running event loop's client, for use inside `reading`."""
     loop = asyncio.get_running_loop()
     if loop not in _async_clients:
         _async_clients[loop] = redis.asyncio.Redis.from_url(

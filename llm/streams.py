@@ -76,10 +76,11 @@ async def events(call_id: uuid.UUID, look: Look, last_id: str = "") -> AsyncGene
     """
     yield b"retry: %d\n\n" % RETRY_MS
     position = last_id if is_stream_id(last_id) else "0"
-    while (outcome := await look(call_id)) is None:
-        async for entry_id, words in _flow(call_id, position):
-            position = entry_id
-            yield words
+    async with store.reading():
+        while (outcome := await look(call_id)) is None:
+            async for entry_id, words in _flow(call_id, position):
+                position = entry_id
+                yield words
     yield event(outcome[1], name="replace")
     yield event(outcome[0], name="end")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from llm import calls, streams, worker
@@ -31,7 +32,7 @@ def prompt(
 
 def ask(key: str = "k", **options: Any) -> Call:
     """A call as an action asks for it."""
-    options = {"purpose": "test.question", "deadline": 6, "fallback": "The registered fallback.", **options}
+    options = {"purpose": "test.question", "deadline": 30, "fallback": "The registered fallback.", **options}
     return calls.request(options.pop("prompt", None) or prompt(), key=key, **options)
 
 
@@ -44,14 +45,15 @@ def events_of(call: Call, last_id: str = "") -> list[bytes]:
     """Everything that a page receives from now to the end."""
 
     async def read() -> list[bytes]:
-        try:
-            return [piece async for piece in streams.events(call.pk, calls.look, last_id)]
-        finally:
-            from llm import store
+        return [piece async for piece in streams.events(call.pk, calls.look, last_id)]
 
-            await store.async_client().aclose()
+    def run() -> list[bytes]:
+        return asyncio.run(asyncio.wait_for(read(), 30))
 
-    return asyncio.run(asyncio.wait_for(read(), 15))
+    with ThreadPoolExecutor(
+        1
+    ) as pool:  # a browser test of the same process may have left a loop in this thread
+        return pool.submit(run).result()
 
 
 def shown(events: list[bytes]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from llm.rehearsal_model.server import ThreadedServer
 from tests.llm import bending_proxy
 from tests.llm.bending_proxy import BendingProxy
 
-SLOW = 1.0  # seconds, well over the time limit that the tests set
+SLOW = 2.0  # seconds, well over the time limit that the tests set
 CLOSED = "http://127.0.0.1:9/v1"  # the discard port: nobody listens
 NOWHERE = "http://no-such-host.invalid/v1"
 STATUSES = (400, 401, 403, 404, 422, 429, 500, 503)
