@@ -73,6 +73,11 @@ def role_of(user: Any, study: Study) -> str:
     return held or ""
 
 
+def visitor(request: HttpRequest) -> Any:
+    """Who is signed in; pages are reached by nobody else."""
+    return request.user
+
+
 def study_for(request: HttpRequest, slug: str, right: Right) -> Seen:
     """The study, if the visitor has any role in it and the role has the right. 404 without a role, 403 without the
     right: whether a study exists is nobody else's business."""

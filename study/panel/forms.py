@@ -49,12 +49,10 @@ class NewStudy(forms.Form):
     def clean(self) -> dict[str, Any]:
         """The chosen way has what it needs: `source` is then a Path, a text, or the study to copy."""
         data = super().clean() or {}
-        way = data.get("way")
+        way: str = data.get("way") or ""
         field = "copied" if way == "copy" else way
         if way and not data.get(field):
-            raise ValidationError(
-                {field: "Choose one."} if way in ("shipped", "copy") else {field: "This is empty."}
-            )
+            raise ValidationError({field: "Choose one." if way in ("shipped", "copy") else "This is empty."})
         match way:
             case "shipped":
                 data["source"] = shipped()[data["shipped"]]

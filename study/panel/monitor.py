@@ -149,13 +149,9 @@ def drop_out(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
         if cell.gone:
             left[cell.stage, cell.arm] += cell.n
     arms = ["", *protocol.arms_by_id]
-    rows = [
-        {"stage": title(protocol, stage), "counts": [left[stage, arm] for arm in arms]}
-        for stage in protocol.stages_by_id
-    ]
-    for row in rows:
-        row["sum"] = sum(row["counts"])  # type: ignore[arg-type]
-    return {"heads": [BEFORE, *(arm.label for arm in protocol.arms)], "rows": [r for r in rows if r["sum"]]}
+    counted = [(stage, [left[stage, arm] for arm in arms]) for stage in protocol.stages_by_id]
+    rows = [{"stage": title(protocol, s), "counts": n, "sum": sum(n)} for s, n in counted if sum(n)]
+    return {"heads": [BEFORE, *(arm.label for arm in protocol.arms)], "rows": rows}
 
 
 def attrition(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
@@ -189,7 +185,7 @@ def attrition(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
 def slots_of(study: Study) -> list[dict[str, Any]]:
     """Places by arm and state, with how many came back. One query."""
     rows = Slot.objects.filter(study=study).order_by().values("arm", "state")
-    return list(rows.annotate(n=Count("pk"), returns=Sum("returns")))
+    return [dict(row) for row in rows.annotate(n=Count("pk"), returns=Sum("returns"))]
 
 
 def latest(study: Study) -> list[UUID]:
@@ -310,7 +306,7 @@ def _drawn(bars: list[tuple[datetime, int, int]], *, unit: str, wide: float) -> 
 def returns_of(study: Study) -> list[dict[str, Any]]:
     """The last places that came back. One query."""
     kept = SlotReturn.objects.filter(slot__study=study).order_by("-at", "-id")
-    return list(kept.values("at", "reason", "slot__number", "session__participant__code")[:8])
+    return [dict(row) for row in kept.values("at", "reason", "slot__number", "session__participant__code")[:8]]
 
 
 def calls(study: Study, now: datetime) -> dict[str, Any]:

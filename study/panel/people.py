@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from study.analyses.blinding import may_see_outcomes
 from study.assignment.models import SlotReturn
 from study.panel import actions, monitor
-from study.panel.access import Right, Seen, study_for
+from study.panel.access import Right, Seen, study_for, visitor
 from study.panel.frame import page
 from study.protocol.types import Protocol
 from study.registration.actions import name_of
@@ -81,7 +81,7 @@ def participant(request: HttpRequest, slug: str, code: str) -> HttpResponse:
 def timeline(session: Session) -> list[dict[str, Any]]:
     """Arrival, accepted pages, places that went back, and the end, in order. Two queries."""
     protocol = protocol_of(session.registration_id) if session.registration_id else None
-    told = [{"at": session.started_at, "what": "Arrived", "seconds": None}]
+    told: list[dict[str, Any]] = [{"at": session.started_at, "what": "Arrived", "seconds": None}]
     numbers: dict[str, int] = {}
     rows = session.submissions.order_by("number").values_list("page", "attempt", "shown_at", "received_at")
     for key, attempt, shown, received in rows:
@@ -96,7 +96,7 @@ def timeline(session: Session) -> list[dict[str, Any]]:
         told.append({"at": session.ended_at, "what": f"Ended: {ended(session)}", "seconds": None})
     if session.erased_at:
         told.append({"at": session.erased_at, "what": "Answers erased", "seconds": None})
-    return sorted(told, key=lambda row: row["at"])  # type: ignore[arg-type,return-value]
+    return sorted(told, key=lambda row: row["at"])
 
 
 def _name(protocol: Protocol | None, stage: str) -> str:
@@ -126,7 +126,7 @@ def withdraw(request: HttpRequest, slug: str, code: str) -> HttpResponse:
         erase = request.POST.get("erase") == "yes"
         try:
             actions.withdraw(
-                session=session, erase=erase, reason=request.POST.get("reason", ""), by=request.user
+                session=session, erase=erase, reason=request.POST.get("reason", ""), by=visitor(request)
             )
             messages.success(
                 request, f"{code} is withdrawn" + (", the answers are erased." if erase else ".")
@@ -152,7 +152,7 @@ def copy(request: HttpRequest, slug: str, code: str) -> HttpResponse:
     session = one(seen, code)
     if not may_see_outcomes(seen.study):
         raise PermissionDenied
-    audit(seen.study, name_of(request.user), "exported a person's own copy", {"participant": code})  # type: ignore[arg-type]
+    audit(seen.study, name_of(visitor(request)), "exported a person's own copy", {"participant": code})
     content = own_copy(Visit(Session.objects.with_walk().get(pk=session.pk)))
     name = f'attachment; filename="{code}.json"'
     return JsonResponse(content, json_dumps_params={"indent": 1}, headers={"Content-Disposition": name})

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from study.panel import actions
-from study.panel.access import Right, Seen, study_for
+from study.panel.access import Right, Seen, study_for, visitor
 from study.panel.documents import Held, changes, check, held
 from study.panel.forms import plain
 from study.panel.frame import page
@@ -57,7 +57,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
         try:
             if seen.study.state == State.DRAFT:
                 actions.save_draft(
-                    study=seen.study, text=text, seen=request.POST.get("seen", ""), by=request.user
+                    study=seen.study, text=text, seen=request.POST.get("seen", ""), by=visitor(request)
                 )
                 messages.success(request, "Saved.")
                 return redirect("panel:protocol", slug=slug)
@@ -118,7 +118,7 @@ def _amend(request: HttpRequest, seen: Seen, document: Held, text: str) -> HttpR
         study=seen.study,
         protocol=checked.protocol,
         reason=request.POST.get("reason", ""),
-        by=request.user,
+        by=visitor(request),
         approved_by=second_person(request, seen, Right.EDIT),
     )
     messages.success(request, f"Amended: version {made.version}, sha256 {made.sha256[:12]}.")
@@ -135,7 +135,7 @@ def register(request: HttpRequest, slug: str) -> HttpResponse:
             if request.POST.get("seen") != document.sha256:
                 raise Refused("The document changed after this page was shown: look at it again.")
             approver = second_person(request, seen, Right.EDIT)
-            made = registration.register(study=seen.study, by=request.user, approved_by=approver)
+            made = registration.register(study=seen.study, by=visitor(request), approved_by=approver)
             messages.success(
                 request, f"Registered: sha256 {made.sha256[:12]}. Publish the hash and the seed's commitment."
             )

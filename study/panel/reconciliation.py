@@ -1,8 +1,8 @@
 """A panel's own list of submissions against ours: whom to approve, whom to ask to return, what does not fit.
 
 Prolific's export has one row a submission with `Submission id`, `Participant id`, `Status`, `Completion code`. Nothing
-of the file is stored. Exclusion from an analysis is another matter (the registered rules decide it) and never a reason to
-reject: whoever completed is approved.
+of the file is stored. Exclusion from an analysis is another matter (the registered rules decide it) and never a reason
+to reject: whoever completed is approved.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from study.panel import actions
-from study.panel.access import Right, study_for
+from study.panel.access import Right, study_for, visitor
 from study.panel.frame import page
 from study.panel.models import StudyRole
 from study.registration.audit import verify_audit
@@ -36,10 +36,10 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
         name, role = request.POST.get("username", "").strip(), request.POST.get("role", "")
         try:
             if request.POST.get("take"):
-                actions.take_role(study=seen.study, username=name, by=request.user)
+                actions.take_role(study=seen.study, username=name, by=visitor(request))
                 messages.success(request, f"{name} has no role here any more.")
             else:
-                actions.give_role(study=seen.study, username=name, role=role, by=request.user)
+                actions.give_role(study=seen.study, username=name, role=role, by=visitor(request))
                 messages.success(request, f"{name} is {role} now.")
             return redirect("panel:people", slug=slug)
         except Refused as refusal:

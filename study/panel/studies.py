@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from study.panel import actions
-from study.panel.access import Right, study_for, visible
+from study.panel.access import Right, study_for, visible, visitor
 from study.panel.documents import check, held
 from study.panel.forms import NewStudy
 from study.panel.frame import page
@@ -52,7 +52,7 @@ def new(request: HttpRequest) -> HttpResponse:
                 source=held(source).protocol if isinstance(source, Study) else source,
                 mode=form.cleaned_data["mode"],
                 slug=form.cleaned_data["slug"],
-                by=request.user,
+                by=visitor(request),
             )
             return redirect("panel:study", slug=study.slug)
         except ProtocolError as error:
@@ -144,7 +144,7 @@ def move(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     problems: list[str] = []
     if request.method == "POST":
         try:
-            DOES[name](study=seen.study, by=request.user, reason=request.POST.get("reason", "").strip())
+            DOES[name](study=seen.study, by=visitor(request), reason=request.POST.get("reason", "").strip())
             messages.success(request, f"The study is {seen.study.get_state_display().lower()} now.")
             return redirect("panel:study", slug=slug)
         except Refused as refusal:

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from study.analyses import actions as analyses
 from study.registration.models import Study
 from study.session.models import Participant
 from tests import factories
@@ -31,13 +32,13 @@ def ada(page: Any, server: str) -> Any:
     return page
 
 
-def looked_at(page: Any, axe: Any, address: str) -> None:
+def looked_at(page: Any, axe: Any, address: str, *, shot: str = "") -> None:
     """No axe finding and nothing that scrolls sideways, at each width. HEED_SHOTS=DIR keeps pictures."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(address)
         if folder := os.environ.get("HEED_SHOTS"):
-            name = address.strip("/").replace("/", "-")
+            name = shot + address.strip("/").replace("/", "-")
             page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
         assert axe(page) == [], f"{address} at {width}"
         sizes = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
@@ -65,6 +66,13 @@ def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any
     ]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}")
     looked_at(ada, axe, "/panel/")
+
+
+def test_the_pages_of_a_closed_study_are_accessible_and_fit(ada: Any, axe: Any) -> None:
+    study = walked(mode="rehearsal")
+    analyses.analyse(study=study)
+    for part in ["", "analysis/"]:
+        looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="closed-")
 
 
 def test_the_way_in_and_typing_with_live_remarks(page: Any, axe: Any) -> None:
