@@ -1,5 +1,7 @@
 """The committed schedule as rows, and who held which place."""
 
+from functools import lru_cache
+
 from django.db import models
 from django.db.models import Q
 
@@ -51,6 +53,13 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"slot {self.number} ({self.state})"
+
+
+@lru_cache(maxsize=8192)
+def place_of(slot_id: int) -> Slot:
+    """A slot by its id, read once a process: stratum, arm, item order and hedged items never change (a trigger sees to
+    it). Its state, returns and holder are as they were when it was read: never decide anything by them."""
+    return Slot.objects.get(pk=slot_id)
 
 
 class SlotReturn(models.Model):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from study.protocol.types import Question
-from study.stages.base import Walk
+from study.stages.base import Stem, Walk
 
 RATINGS = ("likert", "semantic")
 
@@ -34,14 +37,26 @@ class Asked:
     text: str
     help: str
     required: bool
-    choices: Sequence[Choice]
-    ends: Sequence[str]
+    choices: tuple[Choice, ...]
+    ends: tuple[str, ...]
     value: str
     error: str
     minimum: float | None
     maximum: float | None
     max_length: int
-    stem: Mapping[str, str] | None = None
+    language: str
+    stem: Stem | None = None
+
+    def html(self) -> SafeString:
+        """The question as HTML. Without anybody's words in it, it is the same for everyone and kept."""
+        return _kept_html(self) if not (self.value or self.error) else _html(self)
+
+
+def _html(asked: Asked) -> SafeString:
+    return render_to_string("study/question.html", {"q": asked})
+
+
+_kept_html = lru_cache(maxsize=4096)(_html)
 
 
 class PageForm(forms.Form):
@@ -57,11 +72,11 @@ class PageForm(forms.Form):
     def say(self, text: Any) -> str:
         return self.walk.protocol.say(text, self.walk.language)
 
-    def asked(self, stems: Mapping[str, Mapping[str, str]] | None = None) -> list[Asked]:
+    def asked(self, stems: Mapping[str, Stem] | None = None) -> list[Asked]:
         """The questions in order, ready for the template."""
         return [self._asked(question, (stems or {}).get(question.id)) for question in self.questions]
 
-    def _asked(self, question: Question, stem: Mapping[str, str] | None) -> Asked:
+    def _asked(self, question: Question, stem: Stem | None) -> Asked:
         chosen = self._filled_in(question)
         return Asked(
             name=question.id,
@@ -69,10 +84,10 @@ class PageForm(forms.Form):
             text=self.say(question.text),
             help=self.say(question.help),
             required=question.required,
-            choices=[
+            choices=tuple(
                 Choice(value, label, value in chosen) for value, label in choices_of(question, self.walk)
-            ],
-            ends=[self.say(end) for end in question.anchors] if question.kind == "semantic" else (),
+            ),
+            ends=tuple(self.say(end) for end in question.anchors) if question.kind == "semantic" else (),
             value=chosen[0] if chosen else "",
             error=" ".join(str(problem) for problem in self.errors.get(question.id, []))
             if self.is_bound
@@ -80,6 +95,7 @@ class PageForm(forms.Form):
             minimum=question.minimum,
             maximum=question.maximum,
             max_length=question.max_length,
+            language=self.walk.language,
             stem=stem,
         )
 

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from study.assignment.models import place_of
+
 
 def new_token() -> str:
     """An unguessable name for a session's link (128 bits, URL-safe)."""
@@ -68,12 +70,17 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def locked(self, token: str) -> "Session":
         """The session of a link, locked until the transaction ends, as it stands once the lock is held.
 
-        Two statements on purpose: a join under `FOR UPDATE` that had to wait returns the other tables' rows from before
-        the wait, so a second click on the consent page would not see the slot that the first one claimed.
+        The slot is not joined: a join under `FOR UPDATE` that had to wait returns other tables' rows from before the
+        wait, so a second click on the consent page would not see the slot that the first one claimed.
         Raises Session.DoesNotExist.
         """
-        held = self.select_for_update().only("pk").get(token=token)
-        return self.with_walk().get(pk=held.pk)
+        return self.select_for_update(of=("self",)).at(token)
+
+    def at(self, token: str) -> "Session":
+        """The session of a link with study and place (see `place_of`), one statement. Raises Session.DoesNotExist."""
+        session = self.select_related("study").defer("study__draft", "study__source_text").get(token=token)
+        session.slot = place_of(session.slot_id) if session.slot_id else None
+        return session
 
     def counted(self) -> "SessionQuerySet":
         """Everything but previews."""

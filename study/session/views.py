@@ -76,7 +76,7 @@ def walk(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def show(request: HttpRequest, token: str) -> HttpResponse:
-    visit = Visit(get_object_or_404(Session.objects.with_walk(), token=token))
+    visit = Visit(session_or_404(token))
     with translation.override(interface_language(visit.session.language)):
         if visit.session.outcome:
             return ending.end_page(request, visit)
@@ -86,6 +86,14 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
             return ending.interrupted_page(request, visit, problem.state)
         actions.mark_shown(visit.session)
         return page(request, visit)
+
+
+def session_or_404(token: str) -> Session:
+    """The session of a link, with study and place."""
+    try:
+        return Session.objects.at(token)
+    except Session.DoesNotExist:
+        raise Http404 from None
 
 
 def accept(request: HttpRequest, token: str) -> HttpResponseBase:
@@ -153,7 +161,7 @@ def trace(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def source(request: HttpRequest, token: str, item: str, number: int) -> HttpResponseBase:
     """A numbered source under the AI's answer: note that it was opened, then go there."""
-    visit = Visit(get_object_or_404(Session.objects.with_walk(), token=token))
+    visit = Visit(session_or_404(token))
     if not visit.was_shown(item):
         raise Http404
     sources = visit.walk.item(item).sources
@@ -175,7 +183,7 @@ def withdraw(request: HttpRequest, token: str) -> HttpResponseBase:
         except Session.DoesNotExist:
             raise Http404 from None
         return redirect("session:walk", token=token)
-    visit = Visit(get_object_or_404(Session.objects.with_walk(), token=token))
+    visit = Visit(session_or_404(token))
     with translation.override(interface_language(visit.session.language)):
         return render(request, "study/withdraw.html", frame(visit))
 
@@ -184,7 +192,7 @@ def withdraw(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_GET
 def data(request: HttpRequest, token: str) -> HttpResponse:
     """A participant's own copy: a page to read, or JSON with `?format=json`."""
-    visit = Visit(get_object_or_404(Session.objects.with_walk(), token=token))
+    visit = Visit(session_or_404(token))
     own = copies.own_copy(visit)
     if request.GET.get("format") == "json":
         file = {"Content-Disposition": "attachment; filename=my-answers.json"}

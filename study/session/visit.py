@@ -7,7 +7,7 @@ from typing import Any
 
 from study.protocol.types import Stage
 from study.session.models import Session, Submission
-from study.session.walks import longest_walk, pages_of, walk_of
+from study.session.walks import longest_walk, pages_at, walk_of
 from study.stages import registry
 from study.stages.base import Page, StageKind, Walk
 
@@ -26,7 +26,7 @@ class Visit:
 
     @cached_property
     def pages(self) -> list[Page]:
-        return pages_of(self.walk)
+        return pages_at(self.session, self.walk)
 
     @property
     def page(self) -> Page:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from study.registration.models import Study
     from study.session.models import Session
 
+MOST_WALKS = 5000
+_PAGES: dict[tuple[object, ...], list[Page]] = {}
+
 
 def walk_of(session: Session) -> Walk:
     """The walk of a session (its slot and study already loaded). Preview sessions have an arm but no slot."""
@@ -66,6 +69,18 @@ def pages_of(walk: Walk) -> list[Page]:
         if walk.arm is None and stage.id == walk.protocol.randomisation.after:
             break
     return pages
+
+
+def pages_at(session: Session, walk: Walk) -> list[Page]:
+    """The pages of a session, made once a process for each session and slot: they depend on nothing else."""
+    if session.registration_id is None:
+        return pages_of(walk)
+    key = session.pk, session.slot_id, session.preview_arm
+    if (known := _PAGES.get(key)) is None:
+        if len(_PAGES) >= MOST_WALKS:
+            _PAGES.clear()
+        known = _PAGES[key] = pages_of(walk)
+    return known
 
 
 @lru_cache(maxsize=64)

@@ -64,6 +64,14 @@ NEXT = Move()
 AGAIN = Move(again=True)
 
 
+@dataclass(frozen=True)
+class Stem:
+    """What stands above the first question of a scale."""
+
+    title: str
+    text: str
+
+
 def ask(id: str, kind: Any, text: Text, **more: Any) -> Question:
     """A question that a stage kind makes itself; its id may be an item's id, which is not a column's name."""
     return Question.model_construct(id=id, kind=kind, text=text, **more)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from study.protocol.types import Protocol, Question, Scale, ScaleItem
-from study.stages.base import Page, StageKind, Walk, ask
+from study.stages.base import Page, StageKind, Stem, Walk, ask
 from study.stages.columns import Column
 from study.stages.configs import FeedbackStage, SurveyStage
 
@@ -30,7 +30,7 @@ class Survey(StageKind):
         return {
             "intro": say(stage.intro, walk.language),
             "stems": {
-                s.items[0].id: {"title": say(s.title, walk.language), "stem": say(s.stem, walk.language)}
+                s.items[0].id: Stem(say(s.title, walk.language), say(s.stem, walk.language))
                 for s in self.scales(stage, walk)
             },
         }
