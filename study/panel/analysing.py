@@ -24,6 +24,7 @@ from study.panel.signing_in import second_person
 from study.registration.actions import name_of
 from study.registration.audit import audit
 from study.registration.errors import Refused
+from study.registration.frozen import current, protocol_of
 from study.registration.models import AuditEntry, Study
 
 ASKED = "asked for the analysis"
@@ -48,6 +49,7 @@ def analysis(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _blinded(request: HttpRequest, seen: Seen, problems: list[str] | None = None) -> HttpResponse:
     registered = seen.study.state != Study.State.DRAFT
+    two_people = registered and protocol_of(current(seen.study).pk).two_people
     status = 422 if problems else 200
     return page(
         request,
@@ -56,6 +58,7 @@ def _blinded(request: HttpRequest, seen: Seen, problems: list[str] | None = None
         "analysis",
         status=status,
         registered=registered,
+        two_people=two_people,
         problems=problems,
     )
 

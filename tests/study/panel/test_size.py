@@ -1,0 +1,84 @@
+"""The monitor's queries on a large study stay quick: each one timed by the database itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from study.registration.models import Study
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.soak]
+PEOPLE, PAGES = 10_000, 20
+SESSIONS = """
+    WITH people AS (
+        INSERT INTO study_participant (id, study_id, code, source, created_at)
+        SELECT gen_random_uuid(), %(study)s, 'x' || lpad(n::text, 9, '0'), 'real', now() - n * interval '1 minute'
+        FROM generate_series(1, %(people)s) AS n RETURNING id, created_at
+    )
+    INSERT INTO study_session (id, study_id, participant_id, registration_id, token, language, preview_arm, position,
+        attempt, submitted, outcome, exposed, head, started_at, active_at, ended_at, slot_id)
+    SELECT gen_random_uuid(), %(study)s, id, %(registration)s, left(replace(id::text, '-', ''), 32), 'en', '',
+        (random() * 14)::int, 1, %(pages)s, o, true, '', created_at, created_at,
+        CASE WHEN o = '' THEN NULL ELSE created_at END, (SELECT min(id) FROM study_slot) + (random() * 11)::int
+    FROM (SELECT *, (ARRAY['complete', 'complete', 'complete', 'withdrawn', ''])[1 + floor(random() * 5)::int] AS o
+          FROM people) AS drawn
+"""
+SUBMISSIONS = """
+    INSERT INTO study_submission (session_id, number, page, attempt, payload, salt, commitment, link, shown_at, received_at)
+    SELECT id, n, 'tasks.' || n || '.final', 1, '{"answer": "yes", "confidence": 3}', '', '', '',
+        started_at, started_at + random() * interval '30 seconds'
+    FROM study_session, generate_series(1, %(pages)s) AS n WHERE study_id = %(study)s
+"""
+EVENTS = """
+    INSERT INTO study_traceevent (session_id, page, load, number, kind, data, client_ms, received_at)
+    SELECT id, 'tasks.1.final', 'a', n, (ARRAY['hidden', 'visible', 'paste', 'change'])[1 + n %% 4], '{}', n, started_at
+    FROM study_session, generate_series(1, 40) AS n WHERE study_id = %(study)s AND position < 3
+"""
+
+
+def filled() -> Study:
+    """A study with ten thousand people and two hundred thousand submissions."""
+    study = factories.collecting()
+    values = {"study": study.pk, "registration": study.registrations.get().pk, "people": PEOPLE, "pages": PAGES}
+    with connection.cursor() as cursor:
+        for statement in (SESSIONS, SUBMISSIONS, EVENTS, "ANALYZE"):
+            cursor.execute(statement, values if "%(" in statement else None)
+    return study
+
+
+def milliseconds(sql: str) -> tuple[float, str]:
+    """Execution time as PostgreSQL measured it, the better of two, with its plan."""
+    best, plan = float("inf"), ""
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql)
+            [(told,)] = cursor.fetchall()
+        [found] = told if isinstance(told, list) else json.loads(told)
+        if found["Execution Time"] < best:
+            best, plan = found["Execution Time"], json.dumps(found["Plan"])
+    return best, plan
+
+
+def test_each_query_of_the_monitor_takes_under_30_ms(client: Client, capsys: Any) -> None:
+    filled()
+    client.force_login(factories.user("boss", is_superuser=True))
+    address = "/panel/studies/tiny/monitor/"
+    client.get(address)
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(address).status_code == 200
+    slow = {}
+    for query in asked:
+        if query["sql"].startswith(("SELECT", "\n    SELECT")):
+            took, plan = milliseconds(query["sql"])
+            with capsys.disabled():
+                print(f"\n{took:7.1f} ms  {' '.join(query['sql'].split())[:110]}", end="")
+            if took > 30:
+                slow[query["sql"][:200]] = (took, plan[:1500])
+            assert '"Seq Scan", "Parallel Aware": false, "Async Capable": false, "Relation Name": "study_submission"' not in plan
+    assert not slow
