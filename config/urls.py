@@ -9,6 +9,7 @@ urlpatterns = [
     path("calls/", include("llm.urls")),
     path("s/", include("study.session.urls")),
     path("reports/", include("study.analyses.urls")),
+    path("graphs/", include("elicitation.explorer.urls")),
     path("panel/admin/", admin.site.urls),
     path("panel/", include("study.panel.urls")),
 ]

@@ -24,7 +24,7 @@ def imported(*arguments: str) -> list[dict[str, str]]:
 def test_daily_dilemmas_become_cases_of_a_protocol() -> None:
     import json
 
-    path = shared("daily-dilemmas", "dilemma.csv")
+    path = shared("data", "daily-dilemmas", "dilemma.csv")
     found = imported(str(path), "--limit", "3")
     assert [case["id"] for case in found] == ["case-55", "case-107", found[2]["id"]]
     content = document(small())
@@ -35,20 +35,20 @@ def test_daily_dilemmas_become_cases_of_a_protocol() -> None:
 
 
 def test_every_published_dilemma_is_a_case() -> None:
-    found = cases.read(shared("daily-dilemmas", "dilemma.csv"))
+    found = cases.read(shared("data", "daily-dilemmas", "dilemma.csv"))
     assert len(found) == 1360
     assert len({Case.model_validate(case).id for case in found}) == 1360
 
 
 def test_values_are_mapped_to_five_theories() -> None:
-    walk = cases.crosswalk(shared("daily-dilemmas", "values.csv"))
+    walk = cases.crosswalk(shared("data", "daily-dilemmas", "values.csv"))
     assert len(walk) == 301
     assert cases.theories("Trust in others", walk)["MFT"] == ["Loyalty"]
     assert "MFT" not in cases.theories("Mistrust", {"trust": {"MFT": "Loyalty"}})
 
 
 def test_chosen_cases_come_in_the_order_asked() -> None:
-    path = str(shared("daily-dilemmas", "dilemma.csv"))
+    path = str(shared("data", "daily-dilemmas", "dilemma.csv"))
     assert [case["id"] for case in imported(path, "--ids", "case-107", "case-55")] == ["case-107", "case-55"]
     with pytest.raises(CommandError, match="no case nobody"):
         imported(path, "--ids", "nobody")
