@@ -86,11 +86,11 @@ def _take(scope: str, ref: str, tokens: int) -> bool:
     room = Q(tokens_limit=0) | Q(tokens_limit__gte=F("tokens_used") + F("tokens_held") + tokens)
     unspent = Q(cost_limit=0) | Q(cost_limit__gt=F("cost_used"))
     row = Budget.objects.filter(scope=scope, ref=ref)
-    for _ in range(2):
+    for _ in range(
+        2
+    ):  # the second look decides: between an UPDATE and a question another may have made the row
         if row.filter(room, unspent).update(tokens_held=F("tokens_held") + tokens):
             return True
-        if row.exists():
-            return False
         _ensure(scope, ref)
     return False
 

@@ -201,6 +201,14 @@ def test_parallel_calls_cannot_overspend_together(model: ThreadedServer) -> None
     assert Budget.objects.get(scope="study").tokens_held == 3 * one
 
 
+def test_the_first_calls_of_a_day_make_its_budget_without_refusing_each_other(model: ThreadedServer) -> None:
+    for round_ in range(5):
+        Budget.objects.all().delete()
+        asked = [helpers.ask(f"day-{round_}-{n}") for n in range(10)]
+        at_once([lambda call=call: worker.work(call.pk) for call in asked], threads=10)
+    assert set(Call.objects.values_list("state", "error_kind")) == {("done", "")}
+
+
 def test_what_was_held_is_replaced_by_what_was_used(model: ThreadedServer) -> None:
     reply = gateway.complete(helpers.prompt(), purpose="test", study=STUDY, participant="p")
     used = (reply.usage.tokens_in or 0) + (reply.usage.tokens_out or 0)
