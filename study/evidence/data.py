@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from study.evidence.declared import Declared
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import reading, rows
@@ -80,7 +81,7 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
     written = Written({name: columns_of(name, protocols) for name in TABLES})
     writers = {name: TableWriter(folder, name, written.columns[name]) for name in TABLES}
     try:
-        for person_rows in _batches(study, people, written.columns, progress):
+        for person_rows in _batches(study, people, written.columns, Declared(protocols), progress):
             for name, found in person_rows.items():
                 frame = writers[name].add(found)
                 written.counts[name] += len(found)
@@ -96,19 +97,23 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
 
 
 def _batches(
-    study: Study, people: Sequence[reading.Person], columns: dict[str, list[Column]], progress: Progress
+    study: Study,
+    people: Sequence[reading.Person],
+    columns: dict[str, list[Column]],
+    allowed: Declared,
+    progress: Progress,
 ) -> Iterator[dict[str, list[rows.Row]]]:
     names = {name: [c.name for c in listed] for name, listed in columns.items()}
     batch: list[reading.Person] = []
     for place, person in enumerate(progress(people, len(people), "tables"), start=1):
         batch.append(person)
         if len(batch) == PEOPLE_AT_ONCE or place == len(people):
-            yield _rows(study, batch, names)
+            yield _rows(study, batch, names, allowed)
             batch = []
 
 
 def _rows(
-    study: Study, batch: Sequence[reading.Person], names: dict[str, list[str]]
+    study: Study, batch: Sequence[reading.Person], names: dict[str, list[str]], allowed: Declared
 ) -> dict[str, list[rows.Row]]:
     ids = [person.session.pk for person in batch]
     traces, pages = reading.noticed(study, ids), dict(reading.pages(study, ids))
@@ -117,7 +122,9 @@ def _rows(
         own = pages.get(person.session.pk, [])
         found["participants"].append(rows.participant_row(person, own, traces, names["participants"]))
         found["trials"] += rows.trial_rows(person, own, traces, names["trials"])
-        found["responses"] += rows.response_rows(person, own)
+        found["responses"] += rows.response_rows(
+            person, [p for p in own if allowed.is_open(p.page, p.payload)]
+        )
     codes = {person.session.pk: person.code for person in batch}
     found["events"] = [_event(codes, *event) for event in reading.events(study, ids)]
     return found

@@ -116,6 +116,25 @@ def _keys(stage: Any, protocol: Protocol) -> set[str]:
     return {c.name for c in registry.get(stage.kind).columns(stage, protocol)}
 
 
+class Declared:
+    """What the pages of a study may hold, over all versions of its protocol."""
+
+    def __init__(self, protocols: Iterable[Protocol]) -> None:
+        protocols = list(protocols)
+        self.keys, self.kinds = payload_keys(protocols), kinds(protocols)
+
+    def is_open(self, page: str, payload: Iterable[str]) -> bool:
+        """Whether a page's answers leave the house. False for a page of another room's stage with keys that are no
+        columns (words of an interview, say). Raises Refused for a page of our own stages that holds such a key."""
+        stage = page.split(".", 1)[0]
+        unknown = set(payload) - self.keys.get(stage, set())
+        if unknown and self.kinds.get(stage) in {None, *OWN_KINDS}:
+            raise Refused(
+                f"Page '{page}' holds {', '.join(sorted(unknown))}, which the protocol declares nowhere."
+            )
+        return not unknown
+
+
 def kinds(protocols: Iterable[Protocol]) -> dict[str, str]:
     """Kind by stage id, over all versions."""
     stages: list[Stage] = [stage for protocol in protocols for stage in protocol.flow]

@@ -16,10 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from study.assignment.models import Slot, SlotReturn
-from study.evidence.declared import OWN_KINDS, kinds, payload_keys
+from study.evidence.declared import Declared
 from study.protocol.types import Protocol
 from study.registration.actions import name_of
-from study.registration.errors import Refused
 from study.registration.models import AuditEntry, Registration, Study
 from study.session.chain import stamp
 from study.session.models import Session, Submission
@@ -202,8 +201,7 @@ def submissions(
     page of another room's stage, with keys that it declared as no column). Raises Refused for a page of our own stages
     that holds something undeclared.
     """
-    protocols = list(protocols)
-    keys, kind_of = payload_keys(protocols), kinds(protocols)
+    allowed = Declared(protocols)
     names = (
         "session_id",
         "number",
@@ -225,13 +223,11 @@ def submissions(
         .iterator(chunk_size=CHUNK)
     )
     return write_lines(
-        path, (_submission(row, codes, keys, kind_of) for row in progress(rows, total, "submissions"))
+        path, (_submission(row, codes, allowed) for row in progress(rows, total, "submissions"))
     )
 
 
-def _submission(
-    row: Any, codes: Codes, keys: Mapping[str, set[str]], kind_of: Mapping[str, str]
-) -> dict[str, Any]:
+def _submission(row: Any, codes: Codes, allowed: Declared) -> dict[str, Any]:
     session, number, page, attempt, shown, received, commitment, link, salt, payload = row
     found = {
         "participant": codes[session],
@@ -245,12 +241,6 @@ def _submission(
     }
     if payload is None:
         return found | {"state": "erased"}
-    stage = page.split(".", 1)[0]
-    unknown = set(payload) - keys.get(stage, set())
-    if not unknown:
+    if allowed.is_open(page, payload):
         return found | {"state": "open", "salt": salt, "payload": payload}
-    if kind_of.get(stage, "") in OWN_KINDS or stage not in kind_of:
-        raise Refused(
-            f"Page '{page}' holds {', '.join(sorted(unknown))}, which the protocol declares nowhere."
-        )
     return found | {"state": "withheld"}

@@ -748,7 +748,8 @@ class Person:
     def __init__(self, bundle, code, traces):
         self.code, self.session = code, bundle.sessions[code]
         self.document = document_of(bundle, code)
-        self.rows = [row for row in bundle.submissions.get(code, []) if row["state"] == "open"]
+        kept = [row for row in bundle.submissions.get(code, []) if row["state"] != "erased"]
+        self.rows = [{"payload": {}, **row} for row in kept]
         place = (self.session["stratum"], self.session["slot"])
         self.slot = bundle.schedule.get(place) if self.session["slot"] is not None else None
         self.order = self.slot["item_order"].split("|") if self.slot and self.slot["item_order"] else []

@@ -111,17 +111,19 @@ def test_panel_ids_have_no_way_out():
 
 def test_an_answer_that_nobody_declared_stops_the_bundle(study, tmp_path):
     row = Submission.objects.filter(session__study=study, payload__isnull=False, page="about.1").first()
-    keys, kinds = declared.payload_keys([factories.tiny()]), declared.kinds([factories.tiny()])
+    allowed = declared.Declared([factories.tiny()])
     told = (row.session_id, 1, row.page, 1, row.shown_at, row.received_at, "", "", "", {"phone": "123"})
     with pytest.raises(Refused, match="phone"):
-        records._submission(told, {row.session_id: "p1"}, keys, kinds)
+        records._submission(told, {row.session_id: "p1"}, allowed)
 
 
 def test_answers_of_another_rooms_stage_stay_in_when_they_are_no_columns():
     session = Session().pk
     now = factories.user().date_joined
     told = (session, 1, "talk", 1, now, now, "c", "l", "s", {"words": "…"})
-    row = records._submission(told, {session: "p1"}, {"talk": {"depth"}}, {"talk": "interview"})
+    allowed = declared.Declared([])
+    allowed.keys, allowed.kinds = {"talk": {"depth"}}, {"talk": "interview"}
+    row = records._submission(told, {session: "p1"}, allowed)
     assert row["state"] == "withheld"
     assert "payload" not in row
     assert "salt" not in row
