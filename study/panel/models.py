@@ -46,3 +46,41 @@ class FailedLogin(models.Model):
 
     def __str__(self) -> str:
         return f"failed sign-in at {self.at:%Y-%m-%d %H:%M}"
+
+
+class Simulation(models.Model):
+    """Something simulated for a study because somebody asked in the panel: its plan's power, or a cohort."""
+
+    class Kind(models.TextChoices):
+        POWER = "power"
+        COHORT = "cohort"
+
+    study = models.ForeignKey("study.Study", on_delete=models.CASCADE, related_name="simulations")
+    kind = models.CharField(max_length=6, choices=Kind)
+    sha256 = models.CharField(max_length=64, help_text="the document it is of")
+    wanted = models.PositiveIntegerField(help_text="simulated studies a model, or completed participants")
+    address = models.CharField(max_length=300, blank=True, help_text="where the web server answers")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    active_at = models.DateTimeField(null=True, blank=True, help_text="the last sign of life")
+    finished_at = models.DateTimeField(null=True, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    result = models.JSONField(null=True, blank=True)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "kind"],
+                condition=models.Q(finished_at=None),
+                name="one_simulation_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.study_id} at {self.asked_at:%Y-%m-%d %H:%M}"

@@ -14,7 +14,10 @@ from study.panel.access import Right, Seen, study_for, visitor
 from study.panel.documents import Held, changes, check, held
 from study.panel.forms import plain
 from study.panel.frame import page
+from study.panel.models import Simulation
 from study.panel.signing_in import second_person
+from study.panel.simulating import ask, finished_power, is_lost, latest
+from study.panel.standing import power_rows
 from study.protocol import Protocol, ProtocolError
 from study.registration import actions as registration
 from study.registration.errors import Refused
@@ -130,12 +133,18 @@ def register(request: HttpRequest, slug: str) -> HttpResponse:
     """Everything to look at before the document is frozen; POST freezes exactly the document that was shown."""
     seen, document = _opened(request, slug, Right.EDIT)
     problems: list[str] = []
+    found = finished_power(seen.study, document.sha256)
     if request.method == "POST":
         try:
             if request.POST.get("seen") != document.sha256:
                 raise Refused("The document changed after this page was shown: look at it again.")
             approver = second_person(request, seen, Right.EDIT)
-            made = registration.register(study=seen.study, by=visitor(request), approved_by=approver)
+            made = registration.register(
+                study=seen.study,
+                by=visitor(request),
+                approved_by=approver,
+                power=finished_power(seen.study, document.sha256),
+            )
             messages.success(
                 request, f"Registered: sha256 {made.sha256[:12]}. Publish the hash and the seed's commitment."
             )
@@ -152,11 +161,47 @@ def register(request: HttpRequest, slug: str) -> HttpResponse:
         status=409 if problems else 200,
         document=document,
         protocol=document.protocol,
-        checked=check(document.text, powered=False),
+        checked=check(document.text, powered=found is not None),
+        power=power_rows(found, document.protocol.sample.power_target),
+        simulated=found,
+        **simulation(seen.study, document),
         balance=balance(document.protocol),
         forms=filled(document.protocol, seen.study),
         problems=problems,
         draft=seen.study.state == State.DRAFT,
+    )
+
+
+def simulation(study: Study, document: Held) -> dict[str, Any]:
+    """The power simulation of this document that was asked for last, and whether it is still to be waited for."""
+    last = latest(study, Simulation.Kind.POWER, document.sha256)
+    waiting = last is not None and last.finished_at is None and not is_lost(last)
+    return {"simulation": last, "waiting": waiting}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def power(request: HttpRequest, slug: str) -> HttpResponse:
+    """POST asks for a simulation of the plan's power; GET is the part of the page that shows how far it is."""
+    seen, document = _opened(request, slug, Right.EDIT)
+    if request.method == "POST":
+        try:
+            runs = int(request.POST.get("runs", "100")) if request.POST.get("runs", "100").isdecimal() else 0
+            ask(study=seen.study, kind=Simulation.Kind.POWER, wanted=runs, by=visitor(request))
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("panel:register", slug=slug)
+    found = finished_power(seen.study, document.sha256)
+    rows = power_rows(found, document.protocol.sample.power_target)
+    return page(
+        request,
+        "panel/_simulated.html",
+        seen,
+        "overview",
+        power=rows,
+        simulated=found,
+        protocol=document.protocol,
+        draft=seen.study.state == State.DRAFT,
+        **simulation(seen.study, document),
     )
 
 

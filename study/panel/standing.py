@@ -98,3 +98,13 @@ def _warnings(study: Any, done: int, last: datetime | None) -> list[str]:
     if study.state == State.COLLECTING and since and now - since > QUIET:
         said.append("Nobody was here for a day.")
     return said
+
+
+def power_rows(power: dict[str, Any] | None, target: float) -> list[dict[str, Any]]:
+    """Simulated power of each hypothesis, as it stands in the registration."""
+    if not power:
+        return []
+    return [
+        {"id": name, "enough": found["power"] >= target} | found
+        for name, found in power["hypotheses"].items()
+    ]

@@ -8,14 +8,16 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from study.panel import actions
-from study.panel.access import Right, study_for, visible, visitor
+from study.panel.access import Right, Seen, study_for, visible, visitor
 from study.panel.documents import check, held
 from study.panel.forms import NewStudy
 from study.panel.frame import page
-from study.panel.standing import standings, with_latest
+from study.panel.models import Simulation
+from study.panel.simulating import ask, is_lost, latest
+from study.panel.standing import power_rows, standings, with_latest
 from study.protocol import ProtocolError
 from study.registration import actions as moves
 from study.registration.codes import code
@@ -94,18 +96,19 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         previews=[(arm, preview_path(seen.study, arm.id)) for arm in protocol.arms],
         codes=codes,
         moves=[m for m in MOVES if seen.study.state in m.states] if seen.may(Right.RUN) else [],
+        cohort=cohort(seen),
         counts=check(document.text, powered=bool(registration and registration.power)).counts,
     )
 
 
-def power_rows(power: dict[str, Any] | None, target: float) -> list[dict[str, Any]]:
-    """Simulated power of each hypothesis, as it stands in the registration."""
-    if not power:
-        return []
-    return [
-        {"id": name, "enough": found["power"] >= target} | found
-        for name, found in power["hypotheses"].items()
-    ]
+def cohort(seen: Seen) -> dict[str, Any] | None:
+    """For a rehearsal that is open: may simulated people be sent, are they under way, how did the last ones fare."""
+    study = seen.study
+    if study.mode != Study.Mode.REHEARSAL or not seen.may(Right.RUN):
+        return None
+    last = latest(study, Simulation.Kind.COHORT)
+    waiting = last is not None and last.finished_at is None and not is_lost(last)
+    return {"last": last, "waiting": waiting, "open": study.state == State.COLLECTING}
 
 
 class Move:
@@ -132,6 +135,22 @@ DOES = {
     "close": moves.close,
     "archive": moves.archive,
 }
+
+
+@require_POST
+def rehearse(request: HttpRequest, slug: str) -> HttpResponse:
+    """Send simulated participants through a rehearsal that is open."""
+    seen = study_for(request, slug, Right.RUN)
+    given = request.POST.get("wanted", "")
+    try:
+        wanted = int(given) if given.isdecimal() else 0
+        home = request.build_absolute_uri("/")
+        ask(study=seen.study, kind=Simulation.Kind.COHORT, wanted=wanted, by=visitor(request), address=home)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("panel:study", slug=slug)
+    messages.success(request, "Simulated participants are on their way: watch them here.")
+    return redirect("panel:monitor", slug=slug)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -34,6 +34,8 @@ urlpatterns = [
     inside(ONE + "edit/", protocols.edit, "edit"),
     inside(ONE + "edit/check/", protocols.check_text, "check"),
     inside(ONE + "register/", protocols.register, "register"),
+    inside(ONE + "power/", protocols.power, "power"),
+    inside(ONE + "rehearse/", studies.rehearse, "rehearse"),
     inside(ONE + "monitor/", watching.watch, "monitor"),
     inside(ONE + "participants/", people.participants, "participants"),
     inside(ONE + "participants/<str:code>/", people.participant, "participant"),

@@ -45,7 +45,12 @@ EVENTS = """
 def filled() -> Study:
     """A study with ten thousand people and two hundred thousand submissions."""
     study = factories.collecting()
-    values = {"study": study.pk, "registration": study.registrations.get().pk, "people": PEOPLE, "pages": PAGES}
+    values = {
+        "study": study.pk,
+        "registration": study.registrations.get().pk,
+        "people": PEOPLE,
+        "pages": PAGES,
+    }
     with connection.cursor() as cursor:
         for statement in (SESSIONS, SUBMISSIONS, EVENTS, "ANALYZE"):
             cursor.execute(statement, values if "%(" in statement else None)
@@ -80,5 +85,8 @@ def test_each_query_of_the_monitor_takes_under_30_ms(client: Client, capsys: Any
                 print(f"\n{took:7.1f} ms  {' '.join(query['sql'].split())[:110]}", end="")
             if took > 30:
                 slow[query["sql"][:200]] = (took, plan[:1500])
-            assert '"Seq Scan", "Parallel Aware": false, "Async Capable": false, "Relation Name": "study_submission"' not in plan
+            assert (
+                '"Seq Scan", "Parallel Aware": false, "Async Capable": false, "Relation Name": "study_submission"'
+                not in plan
+            )
     assert not slow

@@ -1,0 +1,145 @@
+"""Power and rehearsal cohorts, asked for in the panel and made by a worker: a row is the record of the work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from study.panel.models import Simulation
+from study.protocol import from_canonical, sha256
+from study.registration.actions import name_of
+from study.registration.audit import audit
+from study.registration.errors import Refused
+from study.registration.frozen import current, protocol_of
+from study.registration.models import Study
+from study.session.models import Session
+
+Kind = Simulation.Kind
+SILENCE = timedelta(minutes=5)
+LEAST, MOST = 20, 1000
+MOST_PEOPLE = 2000
+AT_ONCE = 40
+
+
+@transaction.atomic
+def ask(*, study: Study, kind: str, wanted: int, by: Any, address: str = "") -> Simulation:
+    """Have something simulated; what is under way already is returned instead. One whose worker has been silent for
+    five minutes counts as lost. Raises Refused for a study or a number that does not fit."""
+    from study.panel import tasks
+
+    study = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
+    _check(study, kind, wanted)
+    under_way = Simulation.objects.filter(study=study, kind=kind, finished_at=None).first()
+    if under_way is not None and not is_lost(under_way):
+        return under_way
+    if under_way is not None:
+        _finish(under_way, problem="The worker went silent.")
+    digest = sha256(from_canonical(study.draft)) if kind == Kind.POWER else current(study).sha256
+    made = Simulation.objects.create(
+        study=study, kind=kind, sha256=digest, wanted=wanted, by=by, address=address, total=wanted
+    )
+    audit(
+        study,
+        name_of(by),
+        f"asked for simulated {'power' if kind == Kind.POWER else 'participants'}",
+        {"wanted": wanted},
+    )
+    tasks.simulate.delay_on_commit(made.pk)
+    return made
+
+
+def _check(study: Study, kind: str, wanted: int) -> None:
+    if kind == Kind.POWER:
+        if study.state != Study.State.DRAFT:
+            raise Refused("Power is simulated for a draft, before it is registered.")
+        if not LEAST <= wanted <= MOST:
+            raise Refused(f"Between {LEAST} and {MOST} simulated studies can be asked for.")
+        return
+    if study.mode != Study.Mode.REHEARSAL:
+        raise Refused("Simulated participants enter rehearsals only.")
+    if study.state != Study.State.COLLECTING:
+        raise Refused("Open the study first: nobody is let in now.")
+    if not 1 <= wanted <= MOST_PEOPLE:
+        raise Refused(f"Between 1 and {MOST_PEOPLE} participants can be asked for.")
+
+
+def is_lost(one: Simulation) -> bool:
+    """Has its worker been silent for too long?"""
+    if one.finished_at is not None:
+        return False
+    signs = [one.asked_at, one.active_at]
+    if one.kind == Kind.COHORT:
+        signs.append(Session.objects.filter(study_id=one.study_id).aggregate(at=Max("active_at"))["at"])
+    return timezone.now() - max(sign for sign in signs if sign) > SILENCE
+
+
+def perform(simulation_id: int) -> None:
+    """Do the work of one row. Does nothing when another worker has it, or it is done."""
+    now = timezone.now()
+    if not Simulation.objects.filter(pk=simulation_id, started_at=None).update(started_at=now, active_at=now):
+        return
+    one = Simulation.objects.select_related("study").get(pk=simulation_id)
+    try:
+        result = _power(one) if one.kind == Kind.POWER else _cohort(one)
+    except Exception as error:
+        _finish(one, problem=f"{type(error).__name__}: {error}"[:2000])
+        raise
+    _finish(one, result=result)
+
+
+def _finish(one: Simulation, **told: Any) -> None:
+    Simulation.objects.filter(pk=one.pk, finished_at=None).update(finished_at=timezone.now(), **told)
+
+
+def _told(one: Simulation) -> Callable[[int, int], None]:
+    """Writes progress down, at most once a second."""
+    last = timezone.now()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = timezone.now()
+        if now - last > timedelta(seconds=1):
+            last = now
+            Simulation.objects.filter(pk=one.pk).update(done=done, total=total, active_at=now)
+
+    return tell
+
+
+def _power(one: Simulation) -> dict[str, Any]:
+    from study.registration.power import simulate
+
+    protocol = from_canonical(one.study.draft)
+    return simulate(protocol, runs=one.wanted, progress=_told(one), workers=2)
+
+
+def _cohort(one: Simulation) -> dict[str, Any]:
+    """People at the web server's own pages, who read nothing and are quick."""
+    from study.rehearsal.cohort import Cohort
+
+    protocol = protocol_of(current(one.study).pk)
+    cohort = Cohort(one.study, protocol, one.address, concurrency=AT_ONCE)
+    result = asyncio.run(cohort.run(one.wanted))
+    return {
+        "arrived": result.arrived,
+        "pages": result.pages,
+        "outcomes": dict(result.outcomes),
+        "stuck": result.stuck[:20],
+    }
+
+
+def latest(study: Study, kind: str, digest: str = "") -> Simulation | None:
+    """The last one asked for; with `digest` only of that document."""
+    found = Simulation.objects.filter(study=study, kind=kind)
+    return (found.filter(sha256=digest) if digest else found).first()
+
+
+def finished_power(study: Study, digest: str) -> dict[str, Any] | None:
+    """The last power that was simulated for exactly this document."""
+    found = Simulation.objects.filter(study=study, kind=Kind.POWER, sha256=digest, result__isnull=False)
+    return found.values_list("result", flat=True).first()
