@@ -1,5 +1,6 @@
 """A published study, run again from its own data: DeVerna, Yan, Yang and Menczer, PNAS 2024."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -65,18 +66,23 @@ def test_the_published_rank_test_is_found(results):
     assert test.p == pytest.approx(4.7619130334684356e-05, rel=1e-9)
 
 
-def test_the_mixed_model_lies_at_or_above_the_reference_and_agrees_with_it(results):
-    """The reference's optimiser stopped 0.003 below this log-likelihood; hence a tolerance of 0.02 standard errors."""
+def test_the_mixed_model_equals_r_s_strict_optimum_and_lies_above_the_published_one(results):
+    """The published digits are glmer's with its default stop, 0.0034 below the maximum of the likelihood; R's own strict
+    optimum (tests/reference/deverna.R) differs from them in the third decimal, and is what is computed here."""
+    stored = json.loads((Path(__file__).parents[2] / "reference" / "deverna.json").read_text())
+    strict, default = stored["strict"], stored["default"]
     model = results.model("belief-agreement")
     assert model.rows == 12_200
-    assert model.log_likelihood >= -5681.615 - 5e-4
-    reference = {"(Intercept)": (-1.1014, 0.2382), "armForced": (0.7741, 0.1962),
-                 "ai_correctTRUE": (2.3065, 0.2306), "armForced:ai_correctTRUE": (-0.6713, 0.1302)}  # fmt: skip
-    for term in model.terms:
-        value, se = reference[term.name]
-        assert term.estimate.value == pytest.approx(value, abs=0.02 * se)
-        assert term.estimate.se == pytest.approx(se, rel=0.025)
-    assert [sd.sd for sd in model.random] == pytest.approx([1.751, 0.387], abs=1.5e-3)
+    assert model.log_likelihood == pytest.approx(strict["log_likelihood"], abs=1e-4)
+    assert model.log_likelihood > default["log_likelihood"] + 0.003
+    for term, value, se in zip(model.terms, strict["estimate"], strict["se"], strict=True):
+        assert term.estimate.value == pytest.approx(value, abs=1e-3 * se)
+        assert term.estimate.se == pytest.approx(se, rel=1e-3)
+    assert [sd.sd for sd in model.random] == pytest.approx(strict["sd"], abs=1e-4)
+    published = [-1.1014, 0.7741, 2.3065, -0.6713]
+    assert default["estimate"] == pytest.approx(published, abs=5e-5), (
+        "R with its defaults gives the printed digits"
+    )
 
 
 def test_verdicts_on_published_data_follow_from_the_plan(results):

@@ -12,4 +12,6 @@ def test_every_fixed_column_is_in_the_reference_of_its_table():
     by_name = {section.split("\n", 1)[0]: section for section in sections}
     for name in ("participants", "trials", "responses", "events"):
         for column in getattr(columns, name.upper()):
-            assert f"| `{column.name}` | {column.type} |" in by_name[name], f"{name}.{column.name} is not documented"
+            assert f"| `{column.name}` | {column.type} |" in by_name[name], (
+                f"{name}.{column.name} is not documented"
+            )
