@@ -214,7 +214,7 @@ def test_what_deviated_is_a_note_and_no_finding(tmp_path):
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_a_bundle_of_a_shipped_study_is_clean(name, tmp_path):
     protocol = read(shipped()[name])
-    protocol = factories.changed(protocol, sample={"target": 3})
+    protocol = factories.changed(protocol, sample={"target": 8})
     study = factories.collecting(protocol, mode="rehearsal")
     rng = np.random.default_rng(2)
     for _ in range(3):
