@@ -8,6 +8,7 @@ PageRank. Two shapes are measured: pairs that were chosen (as in a study) and pa
 from __future__ import annotations
 
 import os
+from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -62,23 +63,23 @@ def difference(graph: moral_graph.MoralGraph) -> float:
     for edge in graph.edges[["from_value", "to_value", "likelihood"]].itertuples(index=False):
         reference.add_edge(edge.from_value, edge.to_value, weight=edge.likelihood)
     expected = networkx.pagerank(reference, tol=1e-15, max_iter=5000)
-    return max(abs(expected[v] - r) for v, r in zip(graph.values["value"], graph.values["rank"], strict=True))
+    return float(
+        max(abs(expected[v] - r) for v, r in zip(graph.values["value"], graph.values["rank"], strict=True))
+    )
 
 
 def main() -> None:
     for title, pairs in (("8,000 chosen pairs", 8_000), ("random pairs", None)):
         frame = votes(pairs)
         print(f"{len(frame):,} votes, {VALUES:,} values, {CONTEXTS} contexts, {title}")
-        graph = timed(
-            "graph, without intervals", "2 s", lambda frame=frame: moral_graph.build(frame, resamples=0)
-        )
-        timed("graph as built by default (200 resamples)", "-", lambda frame=frame: moral_graph.build(frame))
+        graph = timed("graph, without intervals", "2 s", partial(moral_graph.build, frame, resamples=0))
+        timed("graph as built by default (200 resamples)", "-", partial(moral_graph.build, frame))
         ballots = moral_graph.encode(moral_graph.check(frame))
         rng = np.random.default_rng(SEED)
         timed(
             "1,000 resamples of participants",
             "60 s",
-            lambda ballots=ballots, rng=rng: ranks.resample(ballots, CORRECTED, 1000, rng),
+            partial(ranks.resample, ballots, CORRECTED, 1000, rng),
         )
         print(
             f"  {len(graph.edges):,} edges; largest difference from networkx {difference(graph):.1e}, bar 1e-10"

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import calibration
@@ -140,7 +141,7 @@ def main() -> int:
         try:
             url = layout.database_url()
             makers: list[Callable[[], Server]] = [
-                (lambda: OTree(url)) if name == "otree" else (lambda n=int(name[4:]): Heed(url, n))
+                partial(OTree, url) if name == "otree" else partial(Heed, url, int(name[4:]))
                 for name in options.systems
             ]
             print(

@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psutil
@@ -29,6 +30,9 @@ from django.core.management import call_command
 
 CONVERSATIONS, TURNS = 20, 8
 STREAMS, WORDS, WORD_PAUSE = 200, 80, 0.1
+if TYPE_CHECKING:
+    from llm.prompts import Prompt
+
 HANGING = 20
 
 
@@ -74,7 +78,7 @@ def run(folder: Path, pace_ms: float) -> None:
         many_streams(root, psutil.Process(web.process.pid))
 
 
-def prompt(text: str, *, model: str = "") -> object:
+def prompt(text: str, *, model: str = "") -> Prompt:
     from llm.prompts import Message, Prompt
 
     return Prompt(
@@ -109,8 +113,8 @@ def show_steps() -> None:
     """Where the time of the last calls went, from their records."""
     from llm.models import Try
 
-    last = Try.objects.filter(call__streamed=True).select_related("call").order_by("-started_at")
-    last = list(last[: CONVERSATIONS * TURNS])
+    tries = Try.objects.filter(call__streamed=True).select_related("call").order_by("-started_at")
+    last = list(tries[: CONVERSATIONS * TURNS])
     show("  asked to sent", [1000 * (one.started_at - one.call.created_at).total_seconds() for one in last])
     show("  sent to first token", [one.call.first_token_ms or 0.0 for one in last])
 
@@ -243,7 +247,7 @@ def many_streams(root: str, web: psutil.Process) -> None:
     made = [
         calls.record(
             prompt(f"stream {n}"), key=str(uuid.uuid4()), purpose="bench", streamed=True, deadline=300
-        )[0]  # type: ignore[arg-type]
+        )[0]
         for n in range(STREAMS)
     ]
     Call.objects.filter(pk__in=[call.pk for call in made]).update(

@@ -49,5 +49,5 @@ def test_a_fair_study_alarms_rarely() -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused(lost: dict[str, int], ended: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="arm|nobody"):
+    with pytest.raises(ValueError, match=r"arm|nobody"):
         differential_attrition(lost, ended, rng=np.random.default_rng(1))

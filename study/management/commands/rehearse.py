@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = self.rehearsal(options["study"])
-        protocol = protocol_of(current(study).pk)  # type: ignore[union-attr]
+        protocol = protocol_of(current(study).pk)
         wanted = options["participants"] or protocol.sample.target
         with tqdm(
             total=wanted, desc="Simulated participants", unit=" completed", disable=options["verbosity"] == 0
