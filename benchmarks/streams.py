@@ -89,7 +89,7 @@ def prompt(text: str, *, model: str = "") -> Prompt:
 def wait_for_worker() -> None:
     from llm import calls
 
-    call = calls.request(prompt("warm up"), key=str(uuid.uuid4()), purpose="bench", deadline=60)  # type: ignore[arg-type]
+    call = calls.request(prompt("warm up"), key=str(uuid.uuid4()), purpose="bench", deadline=60)
     while not calls.settled(call.pk).is_finished:
         time.sleep(0.05)
 
@@ -126,7 +126,7 @@ def in_parallel(ask: object) -> list[float]:
         taken = []
         for turn in range(TURNS + 1):  # the first one warms up connections and is not counted
             time.sleep(1.2 + 0.1 * (number % 7))
-            taken.append(ask(f"conversation {number}, turn {turn}, {uuid.uuid4()}"))  # type: ignore[operator]
+            taken.append(ask(f"conversation {number}, turn {turn}, {uuid.uuid4()}"))
         return taken[1:]
 
     with ThreadPoolExecutor(CONVERSATIONS) as pool:
@@ -140,7 +140,7 @@ def ask_directly(text: str) -> float:
     start = time.perf_counter()
     first: list[float] = []
     base.get().chat(
-        prompt(text),  # type: ignore[arg-type]
+        prompt(text),
         "heed-rehearsal-1",
         on_text=lambda piece: first.append(time.perf_counter()) if not first else None,
         seconds=30,
@@ -157,7 +157,7 @@ def ask_through(root: str, text: str) -> float:
     start = time.perf_counter()
     with transaction.atomic():
         call = calls.request(
-            prompt(text),  # type: ignore[arg-type]
+            prompt(text),
             key=str(uuid.uuid4()),
             purpose="bench",
             streamed=True,
@@ -201,7 +201,7 @@ def hanging_calls(root: str) -> None:
     before = page_turns(root)
     hung = [
         calls.request(
-            prompt(f"hang {n}", model="heed-rehearsal-1+timeout"),  # type: ignore[arg-type]
+            prompt(f"hang {n}", model="heed-rehearsal-1+timeout"),
             key=str(uuid.uuid4()),
             purpose="bench",
             deadline=30,

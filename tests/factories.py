@@ -27,7 +27,9 @@ def changed(protocol: Protocol, **parts: Any) -> Protocol:
     """A copy with some top-level parts replaced (mappings are merged), validated again."""
     content = document(protocol)
     for name, part in parts.items():
-        content[name] = content[name] | part if isinstance(part, dict) and isinstance(content[name], dict) else part
+        content[name] = (
+            content[name] | part if isinstance(part, dict) and isinstance(content[name], dict) else part
+        )
     return from_canonical(content)
 
 

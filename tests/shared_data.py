@@ -11,5 +11,7 @@ def shared(*parts: str) -> Path:
     """The path `shared/<parts>` beside this repository; skips the test, saying why, where it is missing."""
     path = SHARED.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"{Path('..', 'shared', *parts)} is not beside the repository: the public data was not laid out here")
+        pytest.skip(
+            f"{Path('..', 'shared', *parts)} is not beside the repository: the public data was not laid out here"
+        )
     return path

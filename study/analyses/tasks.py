@@ -15,7 +15,9 @@ def analyse(study_id: str, user_id: int | None = None) -> None:
     study = Study.objects.get(pk=study_id)
     if not may_see_outcomes(study):
         return
-    from study.analyses import actions  # pandas and its like: only the worker that runs an analysis needs them
+    from study.analyses import (
+        actions,
+    )  # pandas and its like: only the worker that runs an analysis needs them
 
     user = get_user_model().objects.filter(pk=user_id).first() if user_id is not None else None
     actions.analyse(study=study, by=user)

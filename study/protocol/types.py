@@ -278,7 +278,7 @@ class Assumptions(Frozen):
 
     agree_right: dict[Id, float] = Field(
         default={},
-        description="mean agreement with right advice, on trials that carry the arm's phrasing (or none, in a plain arm)",
+        description="mean agreement with right advice, on trials that carry the arm's phrasing",
     )
     agree_wrong: dict[Id, float] = {}
     accuracy_alone: float = 0.55
