@@ -37,6 +37,9 @@ bench: install       ## page turns against oTree's, in one run
 reproduce: install   ## run a bundle's plan again in a new environment and compare every number; BUNDLE=folder
 	@$(RUN) -m study.evidence.reproduce --clean $(BUNDLE)
 
+rehearse-graph: install  ## an elicitation with 500 simulated participants over HTTP, and how well their order is recovered
+	@$(RUN) manage.py rehearse_graph $(ARGS)
+
 soak: install        ## the long simulations and fault campaigns that `make test` leaves out
 	@$(RUN) -m pytest -m soak $(ARGS)
 

@@ -36,6 +36,8 @@ class Result:
 class Cohort:
     """Simulated participants for one rehearsal. `completed` is called whenever somebody completes."""
 
+    person: type[Person] = Person
+
     def __init__(
         self,
         study: Study,
@@ -75,7 +77,7 @@ class Cohort:
     async def _keep_sending(self, http: aiohttp.ClientSession, wave: Iterator[int]) -> None:
         for number in wave:
             rng = np.random.default_rng([self.protocol.assumptions.seed, 3, number])
-            walker = Walker(http, Person(self.world, number), rng, pauses=self.pauses)
+            walker = Walker(http, self.person(self.world, number), rng, pauses=self.pauses)
             self.result.arrived += 1
             try:
                 trip = await walker.walk(self._link(number))

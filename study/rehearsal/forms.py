@@ -29,6 +29,7 @@ class ShownPage:
     hidden: dict[str, str]
     controls: tuple[Control, ...]
     advice: str
+    html: str = ""
 
 
 def read(page: str) -> ShownPage | None:
@@ -49,4 +50,6 @@ def read(page: str) -> ShownPage | None:
             )
     controls = tuple(Control(name, kind, tuple(values)) for name, (kind, values) in found.items())
     shown = ADVICE.search(form.group())
-    return ShownPage(hidden["page"], hidden, controls, html.unescape(shown.group(1)) if shown else "")
+    return ShownPage(
+        hidden["page"], hidden, controls, html.unescape(shown.group(1)) if shown else "", form.group()
+    )

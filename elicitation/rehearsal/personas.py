@@ -1,0 +1,105 @@
+"""Personas: a value each holds, how wise each value is to them, and how they answer a story.
+
+All share one true order per study: `truth` gives every value a strength in logits. A persona answers a story from a
+to b as the pairwise model says (`analysis.moral_graph.pairwise`): eta = strength(b) - strength(a) + acquiescence +
+their own part of it, and "not sure" with a fixed weight between equals.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+
+import numpy as np
+
+from elicitation.stages.card import APPROVE, PLACES
+from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage, LibraryValue
+from study.protocol.types import Protocol
+from study.rehearsal.behaviour import Person, World
+from study.rehearsal.forms import ShownPage
+
+SPACING = 0.6  # logits between neighbours of the true order
+ACQUIESCENCE, OWN_ACQUIESCENCE, TIE = 0.5, 0.5, -0.6
+COMMENTS = 0.88  # share of votes with a reason, as in the published run
+
+
+def truth(protocol: Protocol) -> dict[str, float]:
+    """Each value's true strength in logits, in a random order of the library that the assumptions' seed fixes."""
+    values = [value.id for value in library(protocol)]
+    order = np.random.default_rng([protocol.assumptions.seed, 11]).permutation(len(values))
+    return {values[at]: SPACING * place for place, at in enumerate(order)}
+
+
+def library(protocol: Protocol) -> list[LibraryValue]:
+    """All values of the protocol's library."""
+    return [v for stage in protocol.flow if isinstance(stage, ChooseValuesStage) for v in stage.values]
+
+
+def stories(protocol: Protocol) -> dict[str, tuple[str, str]]:
+    """From the text of a story to the value left behind and the value found."""
+    found: dict[str, tuple[str, str]] = {}
+    for stage in protocol.flow:
+        for one in stage.upgrades if isinstance(stage, CompareValuesStage) else ():
+            found[protocol.say(one.story)] = (one.from_value, one.to_value)
+            found[protocol.say(one.back)] = (one.to_value, one.from_value)
+    return found
+
+
+class Persona(Person):
+    """One simulated participant of an elicitation."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        super().__init__(world, seed)
+        self.strength = truth(world.protocol)
+        self.stories = stories(world.protocol)
+        self.yes = ACQUIESCENCE + OWN_ACQUIESCENCE * float(self.rng.normal())
+        values = library(world.protocol)
+        self.holds = values[int(self.rng.integers(len(values)))]
+
+    def answers(self, page: ShownPage) -> dict[str, list[str]]:
+        found = super().answers(page)
+        own = self.own_words()
+        for control in page.controls:
+            if control.name in own:
+                found[control.name] = [own[control.name]]
+            elif control.name == "chosen":
+                found["chosen"] = self.wisest(control.values)
+            elif control.name == "verdict":
+                found["verdict"] = [self.verdict(*self.told(page))]
+            elif control.name == "why":
+                found["why"] = ["I have seen something like it."] if self.rng.random() < COMMENTS else [""]
+        return found
+
+    def own_words(self) -> dict[str, str]:
+        """What this person writes on the pages of the values card: the value they hold."""
+        say = self.world.protocol.say
+        policies = [say(policy) for policy in self.holds.policies]
+        words = dict(zip(PLACES, [*policies, *[""] * (len(PLACES) - len(policies))], strict=True))
+        return words | {
+            "title": say(self.holds.title),
+            "description": say(self.holds.description),
+            "story": "Years ago somebody came to me with something like this, and I stayed with it for a while.",
+            "attention": "I noticed what I always notice: " + policies[0],
+            "otherwise": "All of it.",
+            "decision": APPROVE,
+            "share": "yes" if self.leaning > 0 else "no",
+        }
+
+    def wisest(self, offered: tuple[str, ...]) -> list[str]:
+        """The two that seem wisest, with some noise."""
+        seems = {value: self.strength.get(value, 0.0) + float(self.rng.gumbel()) for value in offered}
+        return sorted(seems, key=lambda value: -seems[value])[:2]
+
+    def told(self, page: ShownPage) -> tuple[str, str]:
+        """Which way the story on the page runs. Raises LookupError for a story that the protocol does not hold."""
+        shown = html.unescape(page.html)
+        for text, ends in self.stories.items():
+            if text in shown:
+                return ends
+        raise LookupError(f"no known story on {page.key}")
+
+    def verdict(self, lower: str, upper: str) -> str:
+        """One answer under the pairwise model."""
+        eta = self.strength[upper] - self.strength[lower] + self.yes
+        weights = np.array([math.exp(eta / 2), math.exp(-eta / 2), math.exp(TIE)])
+        return str(self.rng.choice(["wiser", "not_wiser", "unsure"], p=weights / weights.sum()))
