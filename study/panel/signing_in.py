@@ -10,8 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 
 from study.panel.access import RIGHTS, Right, Seen, role_of
@@ -20,6 +22,7 @@ from study.registration.errors import Refused
 
 WINDOW = timedelta(minutes=15)
 MOST_BY_NAME, MOST_BY_ADDRESS = 10, 60
+LONGEST = timedelta(hours=12)  # then somebody signs in again
 
 
 def is_locked(request: HttpRequest, name: str) -> bool:
@@ -59,7 +62,16 @@ class Login(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         FailedLogin.objects.filter(name=_mark(form.get_user().get_username())).delete()
-        return super().form_valid(form)
+        answer = super().form_valid(form)
+        self.request.session.set_expiry(LONGEST)
+        return answer
+
+
+def records_door(request: HttpRequest) -> HttpResponseBase:
+    """The admin's own sign-in would not count wrong guesses: everybody comes in by the panel's."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next", reverse("admin:index")), reverse("panel:login"))
 
 
 def second_person(request: HttpRequest, seen: Seen, right: Right) -> Any:

@@ -234,3 +234,19 @@ def test_a_reached_target_is_said_in_the_list(ada: Client) -> None:
     assert "The target is reached" in ada.get("/panel/").content.decode()
     actions.close(study=study, by=None)
     assert "The target is reached" not in ada.get("/panel/").content.decode()
+
+
+def test_the_records_have_no_way_in_of_their_own(client: Client) -> None:
+    answer = client.get("/panel/admin/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/panel/login/?next=/panel/admin/"
+    assert client.post("/panel/admin/login/", {"username": "ada", "password": "x"}).status_code == 302
+    client.force_login(factories.user("ada"))
+    assert client.get("/panel/admin/", follow=True).status_code == 403
+
+
+def test_who_signed_in_signs_in_again_after_half_a_day(client: Client) -> None:
+    ada = factories.user("ada")
+    ada.set_password("correct horse")
+    ada.save()
+    client.post("/panel/login/", {"username": "ada", "password": "correct horse"})
+    assert client.session.get_expiry_age() <= 12 * 3600
