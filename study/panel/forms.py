@@ -17,10 +17,10 @@ class NewStudy(forms.Form):
     """A new study, by one of four ways."""
 
     WAYS = [
-        ("shipped", "a protocol that comes with Heed"),
-        ("file", "a YAML file"),
-        ("text", "pasted YAML"),
-        ("copy", "a copy of a study"),
+        ("shipped", "A protocol that comes with Heed"),
+        ("file", "A YAML file"),
+        ("text", "Pasted YAML"),
+        ("copy", "A copy of a study"),
     ]
     way = forms.ChoiceField(choices=WAYS, widget=forms.RadioSelect, initial="shipped", label="Begin with")
     shipped = forms.ChoiceField(required=False, label="Protocol")

@@ -63,6 +63,9 @@ def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any
         f"participants/{code}/",
         f"participants/{code}/withdraw/",
         "payment/",
+        "analysis/",
+        "roles/",
+        "log/",
     ]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}")
     looked_at(ada, axe, "/panel/")
