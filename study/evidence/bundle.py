@@ -17,7 +17,7 @@ from django.db.models import Q
 from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
-from study.evidence import data, declared, forms, modelcalls, notebooks, pages, records, stimuli
+from study.evidence import data, declared, forms, modelcalls, notebooks, pages, records, standards, stimuli
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
 from study.registration.audit import audit
@@ -87,6 +87,7 @@ def write(
     texts = declared.free_texts(protocol)
     small = written.small_cells()
     _pages(study, protocol, registered, head, small, texts, folder)
+    standards.write(study, protocol, folder)
     step("hashes and zip")
     manifest = write_manifest(folder)
     archive = zipped(folder)

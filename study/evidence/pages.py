@@ -51,6 +51,7 @@ last page: `python verify.py . --receipt HEX`.
 | `forms/` | the registration as AsPredicted and OSF forms; a draft of the methods |
 | `notebooks/`, `code/` | the analysis to run again, and the code it needs |
 | `models/` | the record of model calls, where the study made any |
+| `datapackage.json`, `croissant.json`, `ro-crate-metadata.json` | the same for programs that know these standards |
 | `MANIFEST.sha256` | the hash of every file |
 
 {small}{texts}Participants are named by a random code. Panel ids, links and contact data are in none of these files.

@@ -13,7 +13,7 @@ from django.utils import timezone
 from study.analyses.actions import analyse
 from study.analyses.blinding import unblind
 from study.assignment import actions as assignment
-from study.evidence import bundle
+from study.evidence import bundle, reproduce
 from study.evidence.verify import verify
 from study.protocol import Protocol, document, read, shipped
 from study.registration import actions
@@ -23,6 +23,7 @@ from study.session.models import Session
 from study.session.visit import Visit
 from tests import factories
 from tests.study.closed import notice, wrong_at_first
+from tests.study.evidence.validators import croissant_errors, frictionless_errors
 from tests.study.people import form, walk
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +212,7 @@ def test_what_deviated_is_a_note_and_no_finding(tmp_path):
     assert any("3 people completed; 14 were planned" in note for note in report.notes)
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_a_bundle_of_a_shipped_study_is_clean(name, tmp_path):
     protocol = read(shipped()[name])
@@ -220,4 +222,8 @@ def test_a_bundle_of_a_shipped_study_is_clean(name, tmp_path):
     for _ in range(3):
         walk(study, rng, pages=40)
     actions.close(study=study, by=None)
-    assert verify(bundle.write(study=study, folder=tmp_path / "s", execute=False).folder).findings == []
+    made = bundle.write(study=study, folder=tmp_path / name, execute=False)
+    assert verify(made.folder).findings == []
+    assert reproduce.compare(made.folder)[1] == []
+    assert frictionless_errors(made.folder) == []
+    assert croissant_errors(made.folder) == []

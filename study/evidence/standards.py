@@ -1,0 +1,240 @@
+"""The bundle described in the words of other programs: Frictionless Data Package, RO-Crate, Croissant.
+
+Written last before the manifest, from the codebook and the files as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from study.evidence.pages import LICENCES
+from study.evidence.records import write_json
+from study.protocol.types import Protocol
+from study.registration.models import Study
+
+TABLES = ("participants", "trials", "responses", "events")
+KEYS = {"participants": ["participant"], "trials": ["participant", "item"]}
+FRICTIONLESS = {"boolean": "boolean", "integer": "integer", "number": "number", "time": "datetime"}
+CROISSANT = {"boolean": "sc:Boolean", "integer": "sc:Integer", "number": "sc:Float"}
+MEDIA = {
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".ipynb": "application/x-ipynb+json",
+    ".html": "text/html",
+    ".md": "text/markdown",
+    ".py": "text/x-python",
+    ".txt": "text/plain",
+    ".cff": "text/plain",
+}
+FILES = ("datapackage.json", "ro-crate-metadata.json", "croissant.json")
+
+
+def write(study: Study, protocol: Protocol, folder: Path) -> None:
+    """The three descriptions at the root of the bundle."""
+    with (folder / "data" / "codebook.csv").open(encoding="utf-8", newline="") as file:
+        book = list(csv.DictReader(file))
+    write_json(folder / "datapackage.json", datapackage(study, protocol, book))
+    write_json(folder / "croissant.json", croissant(study, protocol, book, folder))
+    write_json(folder / "ro-crate-metadata.json", crate(study, protocol, folder))
+
+
+def description(study: Study, protocol: Protocol) -> str:
+    """One paragraph; a rehearsal says so."""
+    text = protocol.say(protocol.summary) or protocol.say(protocol.title)
+    return (
+        text
+        if study.mode == Study.Mode.REAL
+        else f"{study.mode.capitalize()}, not evidence about people. {text}"
+    )
+
+
+def address(protocol: Protocol) -> str:
+    """The licence's address, or its name where it is not one of the known ones."""
+    return LICENCES.get(protocol.licence, protocol.licence)
+
+
+def authors(protocol: Protocol) -> list[str]:
+    """Who made the data."""
+    return protocol.authors or [protocol.contact.name]
+
+
+def datapackage(study: Study, protocol: Protocol, book: Iterable[dict[str, str]]) -> dict[str, Any]:
+    """Frictionless Data Package: every CSV table with its schema."""
+    book = list(book)
+    return {
+        "profile": "tabular-data-package",
+        "name": study.slug,
+        "title": protocol.say(protocol.title),
+        "description": description(study, protocol),
+        "version": protocol.version,
+        "licenses": [{"name": protocol.licence, "path": address(protocol)}],
+        "contributors": [{"title": name, "role": "author"} for name in authors(protocol)],
+        "resources": [_resource(name, [row for row in book if row["table"] == name]) for name in TABLES],
+    }
+
+
+def _resource(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
+    schema: dict[str, Any] = {"fields": [_field(column) for column in columns], "missingValues": [""]}
+    if name in KEYS:
+        schema["primaryKey"] = KEYS[name]
+    if name != "participants":
+        reference = {"resource": "participants", "fields": ["participant"]}
+        schema["foreignKeys"] = [{"fields": ["participant"], "reference": reference}]
+    return {"name": name, "path": f"data/{name}.csv", "profile": "tabular-data-resource", "format": "csv",
+            "mediatype": "text/csv", "encoding": "utf-8", "schema": schema}  # fmt: skip
+
+
+def _field(column: dict[str, str]) -> dict[str, Any]:
+    field: dict[str, Any] = {
+        "name": column["column"],
+        "type": FRICTIONLESS.get(column["type"], "string"),
+        "description": column["label"],
+    }
+    if column["type"] == "time":
+        field["format"] = "%Y-%m-%dT%H:%M:%S.%fZ"
+    if column["type"] == "boolean":
+        field |= {"trueValues": ["true"], "falseValues": ["false"]}
+    if column["type"] == "category" and column["levels"]:
+        field["constraints"] = {"enum": column["levels"].split("|")}
+    return field
+
+
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+"""The context that Croissant 1.0 prescribes (docs.mlcommons.org/croissant)."""
+
+
+def croissant(
+    study: Study, protocol: Protocol, book: Iterable[dict[str, str]], folder: Path
+) -> dict[str, Any]:
+    """Croissant 1.0: files with their hashes, tables as record sets."""
+    book = list(book)
+    content: dict[str, Any] = {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": study.slug,
+        "description": description(study, protocol),
+        "license": address(protocol),
+        "url": f"https://{study.slug}.invalid/",
+        "version": protocol.version if protocol.version.count(".") == 2 else f"{protocol.version}.0",
+        "creator": [{"@type": "sc:Person", "name": name} for name in authors(protocol)],
+        "distribution": [_file_object(name, folder) for name in TABLES],
+        "recordSet": [_record_set(name, [row for row in book if row["table"] == name]) for name in TABLES],
+    }
+    if study.closed_at:
+        content["datePublished"] = f"{study.closed_at:%Y-%m-%d}"
+    return content
+
+
+def _file_object(name: str, folder: Path) -> dict[str, Any]:
+    path = folder / "data" / f"{name}.csv"
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"@type": "cr:FileObject", "@id": f"{name}.csv", "name": f"{name}.csv", "contentUrl": f"data/{name}.csv",
+            "encodingFormat": "text/csv", "contentSize": f"{path.stat().st_size} B", "sha256": digest}  # fmt: skip
+
+
+def _record_set(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{name}/{column['column']}",
+                "name": f"{name}/{column['column']}",
+                "description": column["label"],
+                "dataType": CROISSANT.get(column["type"], "sc:Text"),
+                "source": {"fileObject": {"@id": f"{name}.csv"}, "extract": {"column": column["column"]}},
+            }
+            for column in columns
+        ],
+    }
+
+
+def crate(study: Study, protocol: Protocol, folder: Path) -> dict[str, Any]:
+    """RO-Crate 1.1: every file of the folder."""
+    paths = sorted(
+        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name not in FILES
+    )
+    people = [
+        {"@id": f"#author-{n}", "@type": "Person", "name": name}
+        for n, name in enumerate(authors(protocol), start=1)
+    ]
+    root = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": protocol.say(protocol.title),
+        "description": description(study, protocol),
+        "datePublished": f"{study.closed_at:%Y-%m-%d}" if study.closed_at else "",
+        "license": {"@id": address(protocol)},
+        "author": [{"@id": person["@id"]} for person in people],
+        "hasPart": [{"@id": path} for path in paths],
+    }
+    licence = {
+        "@id": address(protocol),
+        "@type": "CreativeWork",
+        "name": protocol.licence,
+        "description": protocol.licence,
+    }
+    descriptor = {
+        "@id": "ro-crate-metadata.json",
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+    }
+    files = [_file(path, folder) for path in paths]
+    return {
+        "@context": "https://w3id.org/ro/crate/1.1/context",
+        "@graph": [descriptor, root, licence, *people, *files],
+    }
+
+
+def _file(path: str, folder: Path) -> dict[str, Any]:
+    size = (folder / path).stat().st_size
+    media = MEDIA.get(Path(path).suffix, "application/octet-stream")
+    return {"@id": path, "@type": "File", "name": path, "encodingFormat": media, "contentSize": str(size)}
