@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +119,7 @@ def show_steps() -> None:
     show("  sent to first token", [one.call.first_token_ms or 0.0 for one in last])
 
 
-def in_parallel(ask: object) -> list[float]:
+def in_parallel(ask: Callable[[str], float]) -> list[float]:
     """20 conversations of 8 turns, each with a short pause of a reader."""
 
     def converse(number: int) -> list[float]:
