@@ -7,6 +7,10 @@ class ElicitationConfig(AppConfig):
     verbose_name = _("Moral graph elicitation")
 
     def ready(self) -> None:
+        from elicitation.interview.conversation import ask_critic
+        from elicitation.interview.prompts import INTERVIEW
         from elicitation.stages import register_all
+        from llm import calls
 
         register_all()
+        calls.when_finished(INTERVIEW, ask_critic)

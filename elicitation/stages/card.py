@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from elicitation.interview.conversation import Conversation, answer, conversation
 from elicitation.library import digest
 from elicitation.models import Card
 from elicitation.stages.configs import Case, ValuesCardStage
 from elicitation.stages.earlier import said
 from elicitation.values import cards
+from llm import calls
 from study.protocol.types import Protocol, Question
 from study.stages.base import AGAIN, NEXT, Answers, Move, Page, StageKind, Walk, ask
 from study.stages.columns import Column
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from study.session.visit import Visit
 
 CASE, STORY, ATTENTION, POLICIES, WORDS, CARD = "case", "story", "attention", "policies", "words", "card"
+TALK = "talk"
+TO_CARD, TO_FORM = "card", "form"
 GUIDED = (STORY, ATTENTION, POLICIES, WORDS)
 PLACES = [f"policy_{n}" for n in range(1, cards.POLICIES[1] + 1)]
 LONGEST = cards.LONGEST_TEXT
@@ -38,8 +42,15 @@ class ValuesCard(StageKind):
     template = "elicitation/stages/card.html"
 
     def pages(self, stage: ValuesCardStage, walk: Walk) -> list[Page]:
-        parts = [*([CASE] if len(stage.cases) > 1 else []), *GUIDED, CARD]
+        """Whoever talked with the interviewer and took the card skips the form that leads to one."""
+        parts = [CASE] if len(stage.cases) > 1 else []
+        parts += [TALK] if stage.interview else []
+        parts += [] if stage.interview and took_the_card(stage, walk) else GUIDED
+        parts.append(CARD)
         return [Page(f"{stage.id}.{part}", stage.id, self.kind, part=part) for part in parts]
+
+    def lasting(self, stage: ValuesCardStage) -> bool:
+        return not stage.interview
 
     def questions(self, stage: ValuesCardStage, page: Page, walk: Walk) -> list[Question]:
         match page.part:
@@ -53,6 +64,8 @@ class ValuesCard(StageKind):
                         options=options,
                     )
                 ]
+            case "talk":
+                return _talk_questions(conversation(walk.session, page.key))
             case "story":
                 return [
                     _long(
@@ -97,6 +110,8 @@ class ValuesCard(StageKind):
             "cases": [told(case, walk) for case in stage.cases] if page.part == CASE else [],
             "case": told(case, walk) if page.part != CASE else None,
         }
+        if page.part == TALK:
+            context["talk"] = conversation(walk.session, page.key)
         if page.part in (ATTENTION, POLICIES, WORDS):
             context["said"] = [text for part in (STORY, ATTENTION) for text in _texts(visit, stage, part)]
         if page.part == WORDS:
@@ -109,6 +124,9 @@ class ValuesCard(StageKind):
         """What the card's fields begin with: what was written on the pages before, nothing after starting over."""
         if (visit.earlier(page.key) or {}).get("decision") == AFRESH:
             return {}
+        if stage.interview and took_the_card(stage, visit.walk):
+            offer = conversation(visit.session.pk, f"{stage.id}.{TALK}").last_offer
+            return fields(offer.card) if offer and offer.card else {}
         return {
             **(visit.earlier(f"{stage.id}.{WORDS}") or {}),
             **(visit.earlier(f"{stage.id}.{POLICIES}") or {}),
@@ -123,6 +141,8 @@ class ValuesCard(StageKind):
         self, stage: ValuesCardStage, page: Page, walk: Walk, answers: dict[str, Any]
     ) -> dict[str, Any]:
         """Policies moved up and begun in capitals; a card that is to be approved must be one."""
+        if page.part == TALK:
+            return _said_or_left(answers, conversation(walk.session, page.key))
         if page.part not in (POLICIES, CARD):
             return answers
         policies = [in_form(policy) for policy in filled(answers)]
@@ -137,11 +157,16 @@ class ValuesCard(StageKind):
         return answers
 
     def move(self, stage: ValuesCardStage, page: Page, walk: Walk, answers: Answers, attempt: int) -> Move:
+        if page.part == TALK:
+            return NEXT if answers["leave"] else AGAIN
         return AGAIN if page.part == CARD and answers["decision"] == AFRESH else NEXT
 
     def accepted(
         self, stage: ValuesCardStage, page: Page, walk: Walk, answers: Answers, session: Session
     ) -> None:
+        if page.part == TALK and answers["message"]:
+            case = self.case(stage, {f"{stage.id}.{CASE}": said(session.pk, f"{stage.id}.{CASE}")})
+            answer(session=session, page=page.key, case=walk.protocol.say(case.question))
         if page.part != CARD or answers["decision"] != APPROVE:
             return
         card = read(answers)
@@ -158,6 +183,7 @@ class ValuesCard(StageKind):
         )
 
     def erased(self, session: Session) -> None:
+        calls.erase_participant(str(session.participant_id), session.study_id)
         Card.objects.filter(session=session).update(title="", description="", policies=[], shared=False)
 
     def columns(self, stage: ValuesCardStage, protocol: Protocol) -> list[Column]:
@@ -168,6 +194,37 @@ def chosen_case(walk: Walk) -> str:
     """The id of the case that this walk's participant chose."""
     stage = next(stage for stage in walk.protocol.flow if isinstance(stage, ValuesCardStage))
     return ValuesCard().case(stage, {f"{stage.id}.{CASE}": said(walk.session, f"{stage.id}.{CASE}")}).id
+
+
+def took_the_card(stage: ValuesCardStage, walk: Walk) -> bool:
+    """Did this walk's participant leave the conversation for its card? Fixed once the page is accepted."""
+    return said(walk.session, f"{stage.id}.{TALK}").get("leave") == TO_CARD
+
+
+def fields(card: cards.Card) -> dict[str, str]:
+    """A card as the last page's fields."""
+    return {
+        "title": card.title,
+        "description": card.description,
+        **dict(zip(PLACES, card.policies, strict=False)),
+    }
+
+
+def _talk_questions(talk: Conversation) -> list[Question]:
+    leave = {TO_CARD: str(_("Take me to the card"))} if talk.last_offer else {}
+    leave[TO_FORM] = str(_("I would rather write the card myself"))
+    asked = [ask("leave", "choice", str(_("Or leave the conversation")), options=leave, required=talk.over)]
+    if not talk.over:
+        asked.insert(0, _long("message", _("Your message"), required=False))
+    return asked
+
+
+def _said_or_left(answers: dict[str, Any], talk: Conversation) -> dict[str, Any]:
+    """Leaving wins over a message; one of the two is needed, and after the last turn only leaving is left."""
+    leave, message = answers.get("leave") or "", answers.get("message") or ""
+    if not leave and (talk.over or not message.strip()):
+        raise ValidationError(_("Please write a message, or choose how to go on."))
+    return {"leave": leave, "message": "" if leave else message}
 
 
 def told(case: Case, walk: Walk) -> dict[str, str]:

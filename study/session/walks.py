@@ -72,8 +72,9 @@ def pages_of(walk: Walk) -> list[Page]:
 
 
 def pages_at(session: Session, walk: Walk) -> list[Page]:
-    """The pages of a session, made once a process for each session and slot: they depend on nothing else."""
-    if session.registration_id is None:
+    """The pages of a session, made once a process for each session and slot where they depend on nothing else."""
+    lasting = all(registry.get(stage.kind).lasting(stage) for stage in walk.protocol.flow)
+    if session.registration_id is None or not lasting:
         return pages_of(walk)
     key = session.pk, session.slot_id, session.preview_arm
     if (known := _PAGES.get(key)) is None:

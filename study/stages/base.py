@@ -88,6 +88,10 @@ class StageKind:
         """The screens of this stage in this walk, in order."""
         return [Page(key=stage.id, stage=stage.id, kind=self.kind)]
 
+    def lasting(self, stage: Any) -> bool:
+        """Do the pages depend on the protocol and the slot alone? False where an answer decides what follows."""
+        return True
+
     def questions(self, stage: Any, page: Page, walk: Walk) -> list[Question]:
         """What the page asks; the form, the checks and the codebook are made from it."""
         return []

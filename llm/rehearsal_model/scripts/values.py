@@ -12,6 +12,7 @@ from llm.rehearsal_model.request import Answer, Request
 from llm.rehearsal_model.scripts import script
 
 SAME = 0.62  # cosine of the attention policies above which two cards count as the same
+RUBRIC = ("captured", "attention", "serves", "oversight", "granularity")  # all must hold for one value
 PERSONAL = ("my name", "@", "i live at", "phone")
 MEANS_TO_AN_END = ("in order to", "so that i get", "to win", "to get rich", "to be liked")
 
@@ -29,13 +30,15 @@ def check_card(request: Request) -> Answer:
 @script("elicitation.same_value", "same_value")
 def same_value(request: Request) -> Answer:
     """Same only if the policies say the same; an equal title alone is a homonym."""
-    cards = [item for item in request.objects() if "title" in item or "policies" in item]
+    offered = [item for whole in request.objects() for item in (whole, whole.get("first"), whole.get("second"))]
+    cards = [item for item in offered if isinstance(item, dict) and ("title" in item or "policies" in item)]
     if len(cards) < 2:
-        return Answer(data={"same": False, "reason": "Two cards are needed."})
+        return Answer(data={"same": False, "reason": "Two cards are needed.", **dict.fromkeys(RUBRIC, False)})
     cosine = float(np.dot(embed(_policies(cards[0])), embed(_policies(cards[1]))))
     same = cosine >= SAME
     reason = "Both attend to the same things." if same else "They attend to different things in practice."
-    return Answer(data={"same": same, "verdict": "same" if same else "different", "reason": reason})
+    verdict = "same" if same else "different"
+    return Answer(data={"same": same, "verdict": verdict, "reason": reason, **dict.fromkeys(RUBRIC, same)})
 
 
 def _criticism(card: Mapping[str, Any]) -> list[str]:

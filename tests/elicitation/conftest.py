@@ -1,0 +1,5 @@
+"""The rehearsal model as the configured service, for the interview."""
+
+from tests.llm.conftest import _connections_closed_at_the_end, model, quick, rehearsal_server
+
+__all__ = ["_connections_closed_at_the_end", "model", "quick", "rehearsal_server"]
