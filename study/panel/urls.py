@@ -10,7 +10,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from study.panel import analysing, payment, people, protocols, sharing, studies, watching
+from study.panel import analysing, instrument, payment, people, protocols, sharing, studies, watching
 from study.panel.signing_in import Login
 
 app_name = "panel"
@@ -31,6 +31,7 @@ urlpatterns = [
     inside(ONE, studies.study, "study"),
     inside(ONE + "move/<str:name>/", studies.move, "move"),
     inside(ONE + "protocol/", protocols.protocol, "protocol"),
+    inside(ONE + "instrument/", instrument.instrument, "instrument"),
     inside(ONE + "edit/", protocols.edit, "edit"),
     inside(ONE + "edit/check/", protocols.check_text, "check"),
     inside(ONE + "register/", protocols.register, "register"),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from study.analyses import actions as analyses
+from study.protocol import read, shipped
 from study.registration.models import Study
 from study.session.models import Participant
 from tests import factories
@@ -47,8 +48,10 @@ def looked_at(page: Any, axe: Any, address: str, *, shot: str = "") -> None:
 
 def test_every_page_of_a_draft_is_accessible_and_fits(ada: Any, axe: Any) -> None:
     factories.draft()
-    for part in ["", "protocol/", "edit/", "register/"]:
+    for part in ["", "protocol/", "instrument/", "edit/", "register/"]:
         looked_at(ada, axe, f"/panel/studies/tiny/{part}")
+    factories.draft(read(shipped()["uncertainty-reliance"]), slug="real")
+    looked_at(ada, axe, "/panel/studies/real/instrument/")
     looked_at(ada, axe, "/panel/new/")
 
 

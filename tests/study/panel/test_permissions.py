@@ -21,6 +21,7 @@ ANALYSTS = {"owner", "researcher", "analyst"}
 ALLOWED = {
     "study": ALL,
     "protocol": ALL,
+    "instrument": ALL,
     "monitor": ALL,
     "move": EDITORS,
     "edit": EDITORS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from study.assignment import actions as assignment
 from study.panel.models import FailedLogin
+from study.protocol import read, shipped
 from study.registration import actions
 from study.registration.models import AuditEntry, Study
 from tests import factories
@@ -250,3 +252,17 @@ def test_who_signed_in_signs_in_again_after_half_a_day(client: Client) -> None:
     ada.save()
     client.post("/panel/login/", {"username": "ada", "password": "correct horse"})
     assert client.session.get_expiry_age() <= 12 * 3600
+
+
+@pytest.mark.parametrize("name", ["uncertainty-reliance", "claims-two-stage"])
+def test_the_whole_instrument_is_on_one_page(ada: Client, name: str) -> None:
+    protocol = read(shipped()[name])
+    own(factories.draft(protocol, slug="whole"))
+    text = html.unescape(ada.get("/panel/studies/whole/instrument/").content.decode())
+    for item in protocol.items:
+        assert protocol.say(item.question) in text
+        assert item.advice is None or protocol.say(item.advice.body) in text
+    for scale in protocol.scales:
+        assert all(protocol.say(statement.text) in text for statement in scale.items)
+    for phrasing in protocol.phrasings:
+        assert protocol.say(phrasing.text) in text
