@@ -1,4 +1,5 @@
-"""Personas: a value each holds, how wise each value is to them, and how they answer a story.
+"""Personas: a value each holds, how wise each value is to them, and how they answer a story. They write their cards by
+hand: what an interviewing model makes of a person is not what is known about a persona.
 
 All share one true order per study: `truth` gives every value a strength in logits. A persona answers a story from a
 to b as the pairwise model says (`analysis.moral_graph.pairwise`): eta = strength(b) - strength(a) + acquiescence +
@@ -12,7 +13,7 @@ import math
 
 import numpy as np
 
-from elicitation.stages.card import APPROVE, PLACES
+from elicitation.stages.card import APPROVE, PLACES, TO_FORM
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage, LibraryValue
 from study.protocol.types import Protocol
 from study.rehearsal.behaviour import Person, World
@@ -81,6 +82,8 @@ class Persona(Person):
             "story": "Years ago somebody came to me with something like this, and I stayed with it for a while.",
             "attention": "I noticed what I always notice: " + policies[0],
             "otherwise": "All of it.",
+            "message": "",
+            "leave": TO_FORM,
             "decision": APPROVE,
             "share": "yes" if self.leaning > 0 else "no",
         }

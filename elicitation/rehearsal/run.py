@@ -59,7 +59,10 @@ def _measured(study: Study, protocol: Protocol) -> str:
     graph = moral_graph.build(found.votes, resamples=200)
     cards = Card.objects.filter(study=study, session__isnull=False).exclude(title="").count()
     head = f"{cards} cards, {len(found.votes)} votes, {len(graph.edges)} edges between {len(graph.values)} values"
-    return f"{head}\n{told(recover(found.votes, truth(protocol)))}"
+    try:
+        return f"{head}\n{told(recover(found.votes, truth(protocol)))}"
+    except ValueError as reason:  # too few people: not an error of the rehearsal
+        return f"{head}\nThe order cannot be estimated from so few votes: {reason}"
 
 
 def unprovenanced(study: Study) -> int:
