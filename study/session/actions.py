@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from llm import calls
 from study.assignment import actions as assignment
 from study.registration.frozen import current
 from study.registration.models import Study
@@ -279,11 +280,12 @@ def withdraw(*, token: str, erase: bool) -> Session:
 
 
 def erase_answers(session: Session) -> None:
-    """Destroy payloads, salts, trace data and panel ids of one session; the chain's commitments stay."""
+    """Destroy payloads, salts, trace data, words to and from a model, and panel ids; the chain's commitments stay."""
     session.submissions.update(payload=None, salt="")
     session.events.update(data={})
     for kind in registry.kinds().values():
         kind.erased(session)
+    calls.erase_participant(str(session.participant_id), session.study_id)
     Identity.objects.filter(participant_id=session.participant_id).delete()
     Session.objects.filter(pk=session.pk, erased_at=None).update(erased_at=timezone.now())
 
