@@ -114,7 +114,7 @@ def item_shown(item: Item, protocol: Protocol, language: str) -> dict[str, Any]:
     """An item with its truth and the AI's words, each wording once with the arms that show it."""
     wordings: dict[str, list[str]] = {}
     for arm in protocol.arms:
-        for hedged in (False, True) if carries(arm, item, protocol) else (False,):
+        for hedged in ways(arm, item, protocol):
             words = (
                 stimulus(protocol, item, arm, hedged=hedged, language=language).text
                 if _advised(arm, item)
@@ -138,6 +138,11 @@ def _advised(arm: Arm, item: Item) -> bool:
     return arm.advice and item.advice is not None
 
 
-def carries(arm: Arm, item: Item, protocol: Protocol) -> bool:
-    """Can this item carry the arm's phrase?"""
-    return _advised(arm, item) and arm.phrasing != "plain" and item.id in protocol.hedgeable
+def ways(arm: Arm, item: Item, protocol: Protocol) -> list[bool]:
+    """Is the item shown with the arm's phrase, without, or both ways (over participants)?"""
+    if not _advised(arm, item) or arm.phrasing == "plain" or item.id not in protocol.hedgeable:
+        return [False]
+    count = arm.hedged.count
+    if count == "all" or count >= len(protocol.hedgeable):
+        return [True]
+    return [False, True] if count else [False]
