@@ -91,3 +91,12 @@ def test_an_erased_vote_is_gone_from_the_table_and_the_others_stay(study: Study)
 
 def test_a_question_of_the_study_becomes_the_group(study: Study) -> None:
     assert set(votes_of(study, group="case").votes["group"]) == {"friend"}
+
+
+def test_the_tidy_tables_take_an_elicitation_along(study: Study) -> None:
+    from study.tables.tidy import tidy
+
+    tables = tidy(closed(study))
+    assert len(tables.participants) == 6
+    assert set(tables.participants["outcome"]) == {"complete"}
+    assert len(tables.trials) == 0
