@@ -30,7 +30,9 @@ def check_card(request: Request) -> Answer:
 @script("elicitation.same_value", "same_value")
 def same_value(request: Request) -> Answer:
     """Same only if the policies say the same; an equal title alone is a homonym."""
-    offered = [item for whole in request.objects() for item in (whole, whole.get("first"), whole.get("second"))]
+    offered = [
+        item for whole in request.objects() for item in (whole, whole.get("first"), whole.get("second"))
+    ]
     cards = [item for item in offered if isinstance(item, dict) and ("title" in item or "policies" in item)]
     if len(cards) < 2:
         return Answer(data={"same": False, "reason": "Two cards are needed.", **dict.fromkeys(RUBRIC, False)})
