@@ -14,8 +14,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def stops_on_sigterm() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP (a closed terminal) into KeyboardInterrupt within the block."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Turn SIGTERM, SIGHUP (a closed terminal) and SIGINT into KeyboardInterrupt within the block.
+
+    SIGINT too: a shell that starts a command in the background has it ignored, and then nothing would stop in order.
+    """
+    before = {
+        number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    }
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ from pathlib import Path
 GENESIS = "0" * 64
 TOLERANCE = 1e-9
 MOST_SHOWN = 5
-csv.field_size_limit(1 << 30)
+LONGEST_CELL = 1 << 30
 
 
 @dataclass
@@ -146,7 +146,11 @@ class Bundle:
     def table(self, path):
         """Rows of a CSV file as dictionaries of text."""
         with (self.root / path).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
+            before = csv.field_size_limit(LONGEST_CELL)
+            try:
+                rows = list(csv.reader(file, strict=True))
+            finally:
+                csv.field_size_limit(before)
         head = rows[0]
         if len(set(head)) != len(head) or any(len(row) != len(head) for row in rows):
             raise ValueError(f"{path}: columns are not the same in all rows")

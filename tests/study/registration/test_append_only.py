@@ -166,14 +166,17 @@ def test_a_draft_may_still_change_in_every_part() -> None:
     assert run("UPDATE study_study SET slug = 'other', mode = 'pilot', draft = '{}'") == 1
 
 
+OURS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'heed_%' AND tgrelid::regclass::text LIKE 'study_%'"
+
+
 def test_the_migration_can_be_taken_back_and_made_again() -> None:
     from importlib import import_module
 
     migration = import_module("study.migrations.0002_append_only")
     with connection.cursor() as cursor:
         cursor.execute(migration.BACKWARD)
-        cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'heed_%'")
+        cursor.execute(OURS)
         assert cursor.fetchone() == (0,)
         cursor.execute(migration.FORWARD)
-        cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'heed_%'")
+        cursor.execute(OURS)
         assert cursor.fetchone() == (19,)

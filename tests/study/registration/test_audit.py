@@ -65,7 +65,7 @@ def test_verification_tells_what_was_changed(statement: str, told: str) -> None:
 
 
 texts = st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=8)
-plain_values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e15, 1e15) | texts
+plain_values = st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.floats(-1e15, 1e15) | texts
 json_values = st.recursive(
     plain_values,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "é"]), inner),
