@@ -80,17 +80,25 @@ class Ballots:
         return codes
 
 
+LONGEST_FIELD = 131_072  # characters
+
+
 def read_csv(path: str | Path, *, duplicates: Duplicates = "refuse") -> pd.DataFrame:
     """Votes of a CSV file, checked: every column as text, verdicts in our spelling.
 
     UTF-8, comma separated, with a header that holds at least the columns of a vote; others (case, group,
     created_at ...) are kept. Raises VoteError, naming line and column, and OSError when there is no file.
     """
+    before = csv.field_size_limit(
+        LONGEST_FIELD
+    )  # the module's limit is global: another library may have raised it
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             header, rows, lines = _table(csv.reader(file, strict=True))
     except UnicodeDecodeError as error:
         raise VoteError([f"the file is not UTF-8 text (byte {error.start})"]) from None
+    finally:
+        csv.field_size_limit(before)
     frame = pd.DataFrame(rows, columns=pd.Index(header), dtype=object)
     return check(frame, duplicates=duplicates, rows=[f"line {line}" for line in lines])
 
