@@ -13,7 +13,6 @@ from elicitation.models import Card
 from elicitation.stages.configs import Case, ValuesCardStage
 from elicitation.stages.earlier import said
 from elicitation.values import cards
-from llm import calls
 from study.protocol.types import Protocol, Question
 from study.stages.base import AGAIN, NEXT, Answers, Move, Page, StageKind, Walk, ask
 from study.stages.columns import Column
@@ -183,7 +182,6 @@ class ValuesCard(StageKind):
         )
 
     def erased(self, session: Session) -> None:
-        calls.erase_participant(str(session.participant_id), session.study_id)
         Card.objects.filter(session=session).update(title="", description="", policies=[], shared=False)
 
     def columns(self, stage: ValuesCardStage, protocol: Protocol) -> list[Column]:

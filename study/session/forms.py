@@ -16,8 +16,6 @@ from django.utils.translation import gettext as _
 from study.protocol.types import Question
 from study.stages.base import Stem, Walk
 
-RATINGS = ("likert", "semantic")
-
 
 @dataclass(frozen=True)
 class Choice:

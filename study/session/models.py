@@ -2,7 +2,6 @@
 
 import secrets
 import uuid
-from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -106,10 +105,6 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def open(self) -> "SessionQuerySet":
         """Still under way."""
         return self.filter(outcome="")
-
-    def idle_since(self, moment: datetime) -> "SessionQuerySet":
-        """Under way, and nothing accepted since `moment`."""
-        return self.open().filter(active_at__lt=moment)
 
 
 class Session(models.Model):
