@@ -122,22 +122,30 @@ def persistently(write: Callable[P, R]) -> Callable[P, R]:
 
 
 @persistently
-def succeed(call: Call, reply: Reply, *, data: Any = None) -> bool:
-    """Move a running call to done with its reply, once; False when it was no longer ours."""
+def succeed(call: Call, reply: Reply, *, data: Any = None, sent: Try | None = None) -> bool:
+    """Move a running call to done with its reply, once; False when it was no longer ours.
+
+    sent: the request that brought the reply. It counts as answered in the same commit, so that a worker that dies
+    here leaves a request without an answer, never two answers for one call.
+    """
     cost = pricing.cost_micro(reply.model, reply.usage, conf.current().prices)
     with transaction.atomic():
         columns = {**_columns(reply), **_handled(call)}
         won = call.finish(state=Call.State.DONE, data=data, cost_micro=cost, **columns)
         if won:
             budget.settle(call, reply.usage, cost)
+            _answered(sent)
     if won:
         _ended(call, columns)
     return won
 
 
 @persistently
-def fail(call: Call, error: LLMError) -> bool:
-    """Move a running call to failed, once; what had come before it failed is kept and paid for."""
+def fail(call: Call, error: LLMError, *, sent: Try | None = None) -> bool:
+    """Move a running call to failed, once; what had come before it failed is kept and paid for.
+
+    sent: the request that was answered, with something that could not be used.
+    """
     came = error.received
     cost = pricing.cost_micro(came.model, came.usage, conf.current().prices) if came else None
     columns = {**(_columns(came) if came else {}), **_handled(call)}
@@ -147,6 +155,8 @@ def fail(call: Call, error: LLMError) -> bool:
             budget.settle(call, came.usage, cost)
         elif won:
             budget.release(call)
+        if won:
+            _answered(sent)
     if won:
         _ended(call, columns)
     return won
@@ -223,6 +233,11 @@ def erase_participant(participant: str, study: uuid.UUID | None) -> int:
     Try.objects.filter(call__in=mine).update(shown="")
     Budget.objects.filter(scope="participant", ref=budget.participant_ref(study, participant)).delete()
     return mine.erase()
+
+
+def _answered(sent: Try | None) -> None:
+    if sent is not None:
+        sent.end(Try.Outcome.ANSWERED)
 
 
 def _ended(call: Call, columns: dict[str, Any]) -> None:

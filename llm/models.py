@@ -281,6 +281,14 @@ class Try(models.Model):
     def __str__(self) -> str:
         return f"{self.call_id} #{self.number} {self.outcome}"
 
+    def end(self, outcome: str, **columns: str) -> None:
+        """Record how the request went; columns: error, error_kind, error_detail, shown."""
+        text = {
+            name: value.replace("\x00", "")[: 500 if name == "error_detail" else None]
+            for name, value in columns.items()
+        }
+        Try.objects.filter(pk=self.pk).update(outcome=outcome, ended_at=timezone.now(), **text)
+
 
 class Budget(models.Model):
     """What one participant, study or day may spend (0: no limit), has spent, and holds for open calls."""

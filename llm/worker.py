@@ -86,6 +86,7 @@ class Step:
         self.call = call
         self.conf = conf.current()
         self.writer = streams.Writer(call.pk) if call.streamed else None
+        self.sent: Try | None = None  # the request whose answer is in hand and not recorded yet
 
     def take(self) -> float | None:
         """Ask once. Seconds until the next step, or None when the call has ended or is no longer ours."""
@@ -104,14 +105,15 @@ class Step:
         """Ask once for vectors. Raises LLMError."""
         try:
             with self._place() as backend:
-                self._begin(backend)
-                vectors = backend.embed(texts, self.call.model_asked, seconds=self._seconds())
+                sent = self._begin(backend)
+                with _noting_failure(sent):
+                    vectors = backend.embed(texts, self.call.model_asked, seconds=self._seconds())
         except LLMError as error:
             calls.fail(self.call, error)
             raise
         fingerprint = FINGERPRINT if vectors.model.startswith(pricing.REHEARSAL) else ""
         reply = Reply("", "", vectors.model, fingerprint, usage=vectors.usage, latency_ms=vectors.latency_ms)
-        calls.succeed(self.call, reply)
+        calls.succeed(self.call, reply, sent=sent)
         return vectors
 
     def _ask(self) -> Reply | None:
@@ -154,27 +156,16 @@ class Step:
         on_text = self.writer.text if self.writer else None
         prompt = self.call.ask()
         lend_connection()
-        try:
+        with _noting_failure(sent, self.writer):
             reply = backend.chat(prompt, self.call.model_asked, on_text=on_text, seconds=self._seconds())
-        except LLMError as error:
-            seen = self.writer.written if self.writer else ""
-            _end(
-                sent,
-                Try.Outcome.FAILED,
-                error=error.name,
-                error_kind=error.kind,
-                error_detail=error.detail,
-                shown=seen,
-            )
-            raise
-        _end(sent, Try.Outcome.ANSWERED)
+        self.sent = sent
         return reply
 
     def _record(self, reply: Reply) -> None:
         """Store the reply; one that breaks its schema is shown to the model once more."""
         schema = self.call.ask().schema
         if schema is None or reply.tool_calls:
-            calls.succeed(self.call, reply)
+            calls.succeed(self.call, reply, sent=self.sent)
             return
         try:
             data = structured.parse(reply.raw, schema)
@@ -184,7 +175,7 @@ class Step:
                 raise
             self._repair(reply, problem)
         else:
-            calls.succeed(self.call, reply, data=data)
+            calls.succeed(self.call, reply, data=data, sent=self.sent)
 
     def _repair(self, reply: Reply, problem: BadReply) -> None:
         """Ask again with the criticism, in a call of its own. Raises `problem` when that does not help."""
@@ -203,13 +194,13 @@ class Step:
         if child.state != Call.State.DONE:
             raise problem
         mended = replace(reply, text=child.text, warnings=(*reply.warnings, "repaired"))
-        calls.succeed(self.call, mended, data=child.data)
+        calls.succeed(self.call, mended, data=child.data, sent=self.sent)
 
     def _wait_or_fail(self, error: LLMError) -> float | None:
         """Put the call back for as long as the error says, or end it with that error."""
         pause = self._pause(error)
         if pause is None:
-            calls.fail(self.call, error)
+            calls.fail(self.call, error, sent=self.sent)
             return None
         return pause if self.call.put_back(pause) else None
 
@@ -238,9 +229,18 @@ def lend_connection() -> None:
         connection.close()
 
 
-def _end(sent: Try, outcome: str, **columns: str) -> None:
-    text = {
-        name: value.replace("\x00", "")[: 500 if name == "error_detail" else None]
-        for name, value in columns.items()
-    }
-    Try.objects.filter(pk=sent.pk).update(outcome=outcome, ended_at=timezone.now(), **text)
+@contextmanager
+def _noting_failure(sent: Try | None, writer: streams.Writer | None = None) -> Iterator[None]:
+    """End the request's own record when it fails, with the words of a broken stream that somebody may have seen."""
+    try:
+        yield
+    except LLMError as error:
+        if sent:
+            sent.end(
+                Try.Outcome.FAILED,
+                error=error.name,
+                error_kind=error.kind,
+                error_detail=error.detail,
+                shown=writer.written if writer else "",
+            )
+        raise
