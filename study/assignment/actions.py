@@ -63,7 +63,7 @@ SWEEP = """
     WITH idle AS (
         SELECT session.id FROM study_session session JOIN study_slot slot ON slot.holder_id = session.id
         WHERE slot.study_id = %(study)s AND slot.state = 'held'
-          AND session.outcome = '' AND session.active_at < %(cutoff)s
+          AND session.outcome = '' AND session.active_at < %(cutoff)s AND %(token)s IN ('', session.token)
         FOR NO KEY UPDATE OF session SKIP LOCKED
     ), back AS (
         UPDATE study_slot SET state = 'free', holder_id = NULL, returns = returns + 1
@@ -133,14 +133,15 @@ def _keep(session: Session, state: Slot.State) -> bool:
     return _change(KEEP.format(room=ROOM if session.slot.stratum else ""), **values) > 0
 
 
-def sweep_idle(study: Study, now: datetime) -> int:
+def sweep_idle(study: Study, now: datetime, *, token: str = "") -> int:
     """Take back the slots of sessions idle for longer than the protocol allows; returns how many. One statement.
 
+    token: look at that session alone (a rehearsal lets time pass for one person and not for the others).
     A session whose row is locked is answering at this moment and is left alone. Raises WrongState before
     registration.
     """
     minutes = protocol_of(current(study).pk).session.idle_minutes
-    return _change(SWEEP, study=study.pk, cutoff=now - timedelta(minutes=minutes), now=now)
+    return _change(SWEEP, study=study.pk, cutoff=now - timedelta(minutes=minutes), now=now, token=token)
 
 
 def _change(statement: str, **values: Any) -> int:

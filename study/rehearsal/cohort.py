@@ -51,45 +51,58 @@ class Cohort:
         self.study, self.protocol, self.base_url = study, protocol, base_url.rstrip("/")
         self.concurrency, self.pauses, self.completed = concurrency, pauses, completed
         self.world, self.result = World.of(protocol), Result()
+        self.inside = 0  # people who are walking now
 
     async def run(self, complete: int) -> Result:
         """Send people until `complete` of them have completed (or none gets in any more).
 
-        After each wave the idle time of those who vanished is taken to have passed, so that their places are refilled.
+        Whoever stops on the way is replaced at once, so that there are never more people inside than places.
         """
         arrivals = iter(range(complete * MOST_ARRIVALS_PER_PLACE))
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(120),
-        ) as http:
-            while (missing := complete - self.result.outcomes["complete"]) > 0:
-                before = self.result.arrived
-                wave = iter([number for number, _ in zip(arrivals, range(missing), strict=False)])
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self.concurrency, missing)):
-                        group.create_task(self._keep_sending(http, wave))
-                await self._let_time_pass()
-                if self.result.arrived == before or self.result.outcomes["full"]:
-                    break
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(120),
+            ) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(min(self.concurrency, complete)):
+                group.create_task(self._keep_sending(http, arrivals, complete))
         return self.result
 
-    async def _keep_sending(self, http: aiohttp.ClientSession, wave: Iterator[int]) -> None:
-        for number in wave:
-            rng = np.random.default_rng([self.protocol.assumptions.seed, 3, number])
-            walker = Walker(http, self.person(self.world, number), rng, pauses=self.pauses)
-            self.result.arrived += 1
+    async def _keep_sending(
+        self, http: aiohttp.ClientSession, arrivals: Iterator[int], complete: int
+    ) -> None:
+        """One person after another, as long as places are left that nobody inside may fill."""
+        outcomes = self.result.outcomes
+        while outcomes["complete"] + self.inside < complete and not outcomes["full"]:
+            number = next(arrivals, None)
+            if number is None:
+                return
+            self.inside += 1
             try:
-                trip = await walker.walk(self._link(number))
-            except Stuck as problem:
-                self.result.stuck.append(f"participant {number}: {problem}")
-                trip = walker.trip
-                trip.outcome = "stuck"
-            self.result.pages += trip.pages
-            self.result.outcomes[trip.outcome] += 1
-            self.result.quirks.update(trip.quirks)
-            if trip.outcome == "complete":
-                self.completed()
+                await self._send(http, number)
+            finally:
+                self.inside -= 1
+
+    async def _send(self, http: aiohttp.ClientSession, number: int) -> None:
+        rng = np.random.default_rng([self.protocol.assumptions.seed, 3, number])
+        walker = Walker(http, self.person(self.world, number), rng, pauses=self.pauses)
+        self.result.arrived += 1
+        try:
+            trip = await walker.walk(self._link(number))
+        except Stuck as problem:
+            self.result.stuck.append(f"participant {number}: {problem}")
+            trip = walker.trip
+            trip.outcome = "stuck"
+        if trip.outcome in ("vanished", "stuck"):
+            await self._let_time_pass(trip.token)
+        self.result.pages += trip.pages
+        self.result.outcomes[trip.outcome] += 1
+        self.result.quirks.update(trip.quirks)
+        if trip.outcome == "complete":
+            self.completed()
 
     def _link(self, number: int) -> str:
         """The entry link, as the panel would make it."""
@@ -98,6 +111,7 @@ class Cohort:
             query = f"?PROLIFIC_PID=rehearsal-{number}&STUDY_ID=rehearsal&SESSION_ID=rehearsal-{number}"
         return f"{self.base_url}/s/join/{self.study.slug}/{query}"
 
-    async def _let_time_pass(self) -> None:
+    async def _let_time_pass(self, token: str) -> None:
+        """For somebody who will not come back the protocol's idle time is taken to have passed."""
         later = timezone.now() + timedelta(minutes=self.protocol.session.idle_minutes + 1)
-        await sync_to_async(sweep_idle)(self.study, later)
+        await sync_to_async(sweep_idle)(self.study, later, token=token)

@@ -30,6 +30,7 @@ class Trip:
     """What became of one simulated participant."""
 
     outcome: str = ""
+    token: str = ""  # of the session, from the address
     pages: int = 0
     quirks: dict[str, int] = field(default_factory=dict)
 
@@ -53,6 +54,7 @@ class Walker:
     async def walk(self, url: str) -> Trip:
         """From the entry link to an end. Raises Stuck when a page refuses a form that a browser would send."""
         address, status, body = await self.get(url)
+        self.trip.token = URL(address).parts[-2] if status < 400 else ""
         previous: tuple[str, list[tuple[str, str]]] | None = None
         while (page := read(body)) is not None and status < 400:
             if self.trip.pages + 1 >= self.leaves_at:
