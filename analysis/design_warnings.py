@@ -41,11 +41,13 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class DesignWarning:
-    """One finding. level: "warning" for what biases tests, "note" for what is worth knowing."""
+    """One finding. level: "warning" for what biases tests, "note" for what is worth knowing. term: the term of the
+    formula it is about; empty when it is about the whole model."""
 
     code: str
     level: Literal["warning", "note"]
     message: str
+    term: Term = ()
 
 
 def design_warnings(plan: PlannedModel) -> list[DesignWarning]:
@@ -113,6 +115,7 @@ def _between_items(plan: PlannedModel, formula: Formula) -> Iterator[DesignWarni
                 "item-effect-not-estimable",
                 "warning",
                 f"{_named(term)} differs between items, and {plan.items} items leave no degree of freedom to test it.",
+                term,
             )
             continue
         if df < FEW_DF:
@@ -121,6 +124,7 @@ def _between_items(plan: PlannedModel, formula: Formula) -> Iterator[DesignWarni
                 "warning" if df < 10 else "note",
                 f"{_named(term)} differs between items: with {plan.items} items its test has about {df} degrees of "
                 "freedom however many participants take part. More items help, more participants do not.",
+                term,
             )
         if df < FEW_DF and (plan.family != "gaussian" or plan.df == "asymptotic"):
             yield DesignWarning(
@@ -129,6 +133,7 @@ def _between_items(plan: PlannedModel, formula: Formula) -> Iterator[DesignWarni
                 f"{_named(term)} is tested by z, as if there were endlessly many items; with {plan.items} items its "
                 "p is too small and its interval too narrow. Call it exploratory, bootstrap the test, or use "
                 "more items.",
+                term,
             )
 
 
@@ -154,6 +159,26 @@ def _slopes(plan: PlannedModel, formula: Formula) -> Iterator[DesignWarning]:
                 "warning" if _level(plan, term) == "trial" else "note",
                 f"{_named(term)} varies within participants, but the model lets it have the same effect on everybody; "
                 f"if people differ, its test rejects too often. Consider (1 + {term[0]} | {plan.participant}).",
+                term,
+            )
+    yield from _slopes_over_items(plan, formula)
+
+
+def _slopes_over_items(plan: PlannedModel, formula: Formula) -> Iterator[DesignWarning]:
+    """Products of an item's property with something else: does the something else differ between items of a kind?"""
+    parts = _random(formula, plan.item)
+    have = {term for part in parts for term in part.columns.terms}
+    for term in formula.fixed.terms:
+        own = [column for column in term if plan.varies.get(column) == "item"]
+        others = tuple(column for column in term if column not in own)
+        if parts and own and others and others not in have:
+            name = ":".join(others)
+            yield DesignWarning(
+                "slope-over-items-left-out",
+                "warning" if plan.items < FEW_DF else "note",
+                f"{_named(term)} compares kinds of items, but the model lets '{name}' have the same effect on every "
+                f"item of a kind; if items differ, its test rejects too often. Consider (1 + {name} | {plan.item}).",
+                term,
             )
 
 

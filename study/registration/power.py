@@ -8,7 +8,7 @@ outcome the assumptions say nothing of is left out, by name and with the reason:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ import pandas as pd
 
 from analysis.mixed.design import build_design
 from analysis.mixed.errors import ModelError
-from analysis.plan.types import Hypothesis, Model, Outcome, Rule
+from analysis.plan.types import Hypothesis, Model, Outcome
 from analysis.power import Effects, PowerDesign, PowerTest, simulate_power
 from study.protocol import Protocol, sha256
-from study.protocol.types import Arm, Item
+from study.protocol.expected import Means, NotAssumed, attributes, means_of, met, per_person
 
 ATTENUATION = (
     16 * math.sqrt(3) / (15 * math.pi)
@@ -29,11 +29,6 @@ SCALE_SHARE = 0.25  # residual SD of a scale score, as a share of its range: 1 p
 ITEM_PENALTY = 0.16  # precision of the item effects in the projection: an SD of 2.5 log odds
 
 Progress = Callable[[int, int], None]
-Means = Mapping[tuple[str, str], float]
-
-
-class NotSimulated(Exception):
-    """Why a hypothesis has no simulated power."""
 
 
 @dataclass(frozen=True)
@@ -114,26 +109,26 @@ def prepare(protocol: Protocol) -> tuple[list[Prepared], dict[str, str]]:
         model = next(model for model in protocol.plan.models if model.id == name)
         try:
             prepared.append(_prepared(protocol, model, family, hypotheses))
-        except NotSimulated as reason:
+        except NotAssumed as reason:
             left_out |= {hypothesis.id: str(reason) for hypothesis in hypotheses}
     return prepared, left_out
 
 
 def _prepared(protocol: Protocol, model: Model, family: str, hypotheses: list[Hypothesis]) -> Prepared:
     outcome = next(outcome for outcome in protocol.plan.outcomes if outcome.id == model.outcome)
-    arms, items = _met(protocol, model, outcome)
-    means = _means(protocol, model, outcome, arms, items)
+    arms, items = met(protocol, model, outcome)
+    means = means_of(protocol, model, outcome, arms, items)
     arms = [arm for arm in arms if any((arm.id, item) in means for item in [*(i.id for i in items), ""])]
     if len(arms) < 2:
-        raise NotSimulated(f"The assumptions give '{outcome.column}' for fewer than two arms.")
-    attributes = tuple(_attributes(protocol, item) for item in items) or ({},)
+        raise NotAssumed(f"The assumptions give '{outcome.column}' for fewer than two arms.")
+    properties = tuple(attributes(protocol, item) for item in items) or ({},)
     weights = sum(arm.weight for arm in arms) / sum(arm.weight for arm in protocol.arms)
     design = PowerDesign(
         formula=f"{outcome.column} ~ {model.formula}",
         arms=tuple(arm.id for arm in arms),
         tests=tuple(_test(hypothesis) for hypothesis in hypotheses),
-        items=attributes,
-        per_person=_per_person(protocol, model, len(items)) if items else None,
+        items=properties,
+        per_person=per_person(protocol, model, len(items)) if items else None,
         family=model.family,
         df=model.df,
         excluded=protocol.assumptions.inattentive,
@@ -166,92 +161,6 @@ def _test(hypothesis: Hypothesis) -> PowerTest:
     )
 
 
-def _met(protocol: Protocol, model: Model, outcome: Outcome) -> tuple[list[Arm], list[Item]]:
-    """Arms (reference first) and items of a model's rows, as far as its subset rests on them."""
-    order = protocol.plan.levels.get("arm", [])
-    arms = sorted(protocol.arms, key=lambda arm: order.index(arm.id) if arm.id in order else len(order))
-    items = list(protocol.items) if outcome.table == "trials" else []
-    for rule in model.subset:
-        if rule.column == "arm":
-            arms = [arm for arm in arms if _holds(rule, arm.id)]
-        elif items and all(rule.column in _attributes(protocol, item) for item in items):
-            items = [item for item in items if _holds(rule, _attributes(protocol, item)[rule.column])]
-        elif not _is_disagreement(rule):
-            raise NotSimulated(
-                f"The model keeps rows by '{rule.column}', which the assumptions say nothing of."
-            )
-    if "ai_correct" in model.formula or outcome.column == "agree":
-        items = [item for item in items if protocol.ai_correct(item) is not None]
-    return arms, items
-
-
-def _attributes(protocol: Protocol, item: Item) -> dict[str, Any]:
-    advice = item.advice.answer if item.advice else None
-    return {"ai_correct": protocol.ai_correct(item), "truth": item.truth, "advice": advice, **item.tags}
-
-
-def _is_disagreement(rule: Rule) -> bool:
-    """Trials whose own first answer was not the AI's: the ones where people can switch."""
-    return (rule.column, rule.op, rule.value) == ("initial_agree", "==", False)
-
-
-def _holds(rule: Rule, value: Any) -> bool:
-    if rule.op in ("==", "!="):
-        return (value == rule.value) is (rule.op == "==")
-    if rule.op == "in" and isinstance(rule.value, list):
-        return value in rule.value
-    raise NotSimulated(f"The model's rule on '{rule.column}' ({rule.op}) cannot be simulated.")
-
-
-def _means(protocol: Protocol, model: Model, outcome: Outcome, arms: list[Arm], items: list[Item]) -> Means:
-    """Assumed mean outcome by arm and item ('' for one row a participant). Raises NotSimulated."""
-    assumed = protocol.assumptions
-    if outcome.table == "participants" and outcome.column in assumed.scales:
-        return {
-            (arm, ""): mean
-            for arm, mean in assumed.scales[outcome.column].items()
-            if arm in {a.id for a in arms}
-        }
-    if outcome.table != "trials" or outcome.column not in ("agree", "correct") or outcome.kind != "binary":
-        raise NotSimulated(f"The assumptions say nothing of '{outcome.column}'.")
-    switching = any(_is_disagreement(rule) for rule in model.subset)
-    pairs = ((arm, item) for arm in arms for item in items)
-    known = (
-        ((arm.id, item.id), _mean(protocol, outcome.column, arm, item, switching)) for arm, item in pairs
-    )
-    return {key: mean for key, mean in known if mean is not None}
-
-
-def _mean(protocol: Protocol, column: str, arm: Arm, item: Item, switching: bool) -> float | None:
-    """Assumed probability of agreeing with the AI (or of answering rightly) in one arm on one item."""
-    assumed, right = protocol.assumptions, protocol.ai_correct(item)
-    if not arm.advice or right is None:
-        return assumed.accuracy_alone if column == "correct" else None
-    if switching:
-        return assumed.switch.get(arm.id)
-    agrees = _agreement(protocol, assumed.agree_right if right else assumed.agree_wrong, arm)
-    return agrees if agrees is None or column == "agree" or right else 1 - agrees
-
-
-def _agreement(protocol: Protocol, assumed: Mapping[str, float], arm: Arm) -> float | None:
-    """Mean agreement over an arm's trials: as assumed where they carry its phrasing, as in the plain arm elsewhere."""
-    phrased = assumed.get(arm.id)
-    if phrased is None or arm.hedged.count == "all" or arm.phrasing == "plain":
-        return phrased
-    plain = next((a.id for a in protocol.arms if a.advice and a.phrasing == "plain"), arm.id)
-    share = arm.hedged.count / max(len(protocol.hedgeable), 1)
-    return share * phrased + (1 - share) * assumed.get(plain, phrased)
-
-
-def _per_person(protocol: Protocol, model: Model, items: int) -> int:
-    """Trials of a person that the model keeps: all, or those where the first answer is not the AI's."""
-    if not any(_is_disagreement(rule) for rule in model.subset):
-        return items
-    alone = protocol.assumptions.accuracy_alone
-    shares = [1 - alone if protocol.ai_correct(item) else alone for item in protocol.items]
-    return max(1, round(items * sum(shares) / len(shares)))
-
-
 def _effects(
     protocol: Protocol, model: Model, outcome: Outcome, design: PowerDesign, items: list[str], means: Means
 ) -> Effects:
@@ -259,11 +168,11 @@ def _effects(
     cells = [(arm, n) for arm in design.arms for n in range(len(design.items))]
     names = items or [""]
     if missing := [arm for arm, n in cells if (arm, names[n]) not in means]:
-        raise NotSimulated(f"The assumptions give no mean of '{outcome.column}' in arm '{missing[0]}'.")
+        raise NotAssumed(f"The assumptions give no mean of '{outcome.column}' in arm '{missing[0]}'.")
     try:
         X, terms = _matrix(design, cells)
     except ModelError as error:
-        raise NotSimulated(str(error)) from None
+        raise NotAssumed(str(error)) from None
     target = np.array([means[arm, names[n]] for arm, n in cells])
     if model.family == "gaussian":
         coefficients = np.linalg.lstsq(X, target, rcond=None)[0]

@@ -58,6 +58,17 @@ def test_a_random_slope_left_out_of_a_within_participant_effect_is_named_with_it
     assert "(1 + hedged | participant)" in _codes(plan)["slope-left-out"].message
 
 
+def test_a_product_with_a_kind_of_items_wants_the_slope_over_items():
+    plan = replace(
+        GOOD, items=8, formula="agree ~ arm * ai_correct + (1 + ai_correct | participant) + (1 | item)"
+    )
+    found = _codes(plan)["slope-over-items-left-out"]
+    assert found.term == ("arm", "ai_correct")
+    assert "(1 + arm | item)" in found.message
+    whole = "agree ~ arm * ai_correct + (1 + ai_correct | participant) + (1 + arm | item)"
+    assert "slope-over-items-left-out" not in _codes(replace(plan, formula=whole))
+
+
 def test_repeated_answers_without_their_random_effects_are_named():
     found = _codes(replace(GOOD, formula="arm + hedged"))
     assert found["participants-not-random"].level == "warning"

@@ -122,8 +122,24 @@ CODES: dict[str, Code] = {
     ),
     "few-items": Code(
         "warning",
-        "A difference between kinds of items rests on the items, about their number minus 2 degrees of "
-        "freedom.",
+        "A difference between kinds of items is tested with about as many degrees of freedom as there are items, "
+        "less one a parameter.",
+    ),
+    "item-effect-by-z": Code(
+        "warning",
+        "A z test takes the items as endlessly many: with few of them its p is too small.",
+    ),
+    "slope-left-out": Code(
+        "warning",
+        "An effect that differs between people (or between items) and is taken as the same for all is found too often.",
+    ),
+    "more-slopes-than-trials": Code(
+        "warning",
+        "A participant's random effects cannot outnumber their answers.",
+    ),
+    "few-events": Code(
+        "warning",
+        "With fewer than ten of the rarer answer a parameter, estimates are too extreme and may separate.",
     ),
     "family-undeclared": Code("warning", "Several hypotheses of a family need a declared correction."),
     "two-stage-measure": Code("error", "This needs an answer before the advice; a one-stage flow has none."),

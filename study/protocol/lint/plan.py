@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from analysis.plan.types import Contrast, Exclusion, Model, Outcome, Rule, Scalar
+from study.protocol.lint.columns import known_columns
 from study.protocol.lint.said import Said
 from study.protocol.types import Protocol
 from study.protocol.walk import questions_of
@@ -35,7 +36,6 @@ KNOWN_AT_ENTRY = {
     "consented_at",
     "registration",
 }
-ENOUGH_ITEMS = 20
 
 
 def check(protocol: Protocol) -> Iterator[Said]:
@@ -53,13 +53,8 @@ class _Plan:
     @cached_property
     def columns(self) -> dict[str, dict[str, Column]]:
         """Columns by table; those of participants are known beside their trials."""
-        from study.stages import register_shipped, registry
-        from study.tables.columns import columns_of
-
-        if not registry.kinds():
-            register_shipped()
-        people = {c.name: c for c in columns_of("participants", [self.protocol])}
-        trials = {c.name: c for c in columns_of("trials", [self.protocol])}
+        people = known_columns(self.protocol, "participants")
+        trials = known_columns(self.protocol, "trials")
         return {"participants": people, "trials": people | trials}
 
     @cached_property
@@ -237,19 +232,6 @@ class _Plan:
                     yield from self._level(column, value, where, table)
             if len(values) == 2 and values[0] == values[1]:
                 yield Said("contrast-with-itself", where, f"'{_shown(values[0])}' is compared with itself.")
-        yield from self._few_items(path, contrast)
-
-    def _few_items(self, path: Path, contrast: Contrast) -> Iterator[Said]:
-        of_items = {"ai_correct", "truth", "advice"} | {
-            tag for item in self.protocol.items for tag in item.tags
-        }
-        factors = [contrast.factor, *([contrast.within.factor] if contrast.within else [])]
-        between = [factor for factor in factors if factor in of_items]
-        count = len(self.protocol.items)
-        if between and count < ENOUGH_ITEMS:
-            freedom = max(count - 2, 0)
-            message = f"'{between[0]}' differs between {count} items: about {freedom} degrees of freedom."
-            yield Said("few-items", path, message)
 
     # --- measures, summaries, exclusions
 

@@ -296,6 +296,22 @@ SLIPS = [
         "No random effect of item.",
     ),
     Slip("few-items", "", "", "plan.hypotheses[h1].contrast", "about 2 degrees of freedom"),
+    Slip("item-effect-by-z", "", "", "plan.hypotheses[h1].contrast", "with 4 items its p is too small"),
+    Slip("slope-left-out", "", "", "plan.models[by-arm].formula", "Consider (1 + arm | item)"),
+    Slip(
+        "more-slopes-than-trials",
+        FORMULA,
+        "formula: arm + (1 + item + ai_correct | participant) + (1 | item)",
+        "plan.models[by-arm].formula",
+        "5 random effects of each participant, who gives 4 answers",
+    ),
+    Slip(
+        "few-events",
+        "  agree_right: {control: 0.9, hedged: 0.9}\n",
+        "  agree_right: {control: 0.99, hedged: 0.99}\n  agree_wrong: {control: 0.97, hedged: 0.97}\n",
+        "plan.models[by-arm].formula",
+        "About 3 of the rarer answer are expected for 2 parameters",
+    ),
     Slip("family-undeclared", "", "", "plan.hypotheses[h1].family", "2 hypotheses and no correction"),
     Slip(
         "two-stage-measure",
@@ -337,6 +353,11 @@ def _between(start: str, end: str, new: str) -> str:
     return TEXT[: TEXT.index(start)] + new + TEXT[TEXT.index(end) :]
 
 
+BETWEEN_ITEMS = _replaced(
+    (FORMULA, "formula: arm * ai_correct + (1 | participant) + (1 | item)"),
+    (CONTRAST, CONTRAST.replace("}", ", within: {factor: ai_correct, level: false, reference: true}}")),
+)
+
 SPECIAL = {
     "arm-never-assigned": _replaced(
         ("label: Plain}", "label: Plain, weight: 20}"), ("target: 40", "target: 20")
@@ -353,9 +374,11 @@ SPECIAL = {
     "no-hypothesis": _between("  hypotheses:\n", "assumptions:\n", "").replace(
         "role: primary", "role: exploratory"
     ),
-    "few-items": _replaced(
-        (FORMULA, "formula: arm * ai_correct + (1 | participant) + (1 | item)"),
-        (CONTRAST, CONTRAST.replace("}", ", within: {factor: ai_correct, level: false, reference: true}}")),
+    "few-items": BETWEEN_ITEMS,
+    "slope-left-out": BETWEEN_ITEMS,
+    "item-effect-by-z": _replaced(
+        (FORMULA, "formula: ai_correct + (1 + ai_correct | participant) + (1 | item)"),
+        (CONTRAST, "contrast: {factor: ai_correct, level: true, reference: false}"),
     ),
     "family-undeclared": _replaced(
         (
@@ -416,3 +439,14 @@ def test_a_finding_reads_as_one_line() -> None:
         f"warning: line {finding.line}: sample.target: 41 participants fill no whole number of blocks of 4;"
         " 40 or 44 would. [target-not-blocks]"
     )
+
+
+def test_what_no_hypothesis_tests_may_rest_on_few_items_and_leave_out_slopes() -> None:
+    adjusted = edited(FORMULA, "formula: arm + ai_correct + (1 | participant) + (1 | item)")
+    assert lint(read(adjusted)) == []
+
+
+def test_slopes_that_are_in_the_model_are_not_missed() -> None:
+    formula = "formula: arm * ai_correct + (1 + ai_correct | participant) + (1 + arm | item)"
+    text = BETWEEN_ITEMS.replace("formula: arm * ai_correct + (1 | participant) + (1 | item)", formula)
+    assert [f.code for f in lint(read(text))] == ["few-items"]
