@@ -17,7 +17,7 @@ from study.rehearsal.forms import ShownPage, read
 
 MOST_PAGES = 400
 MOST_TRIES = 5
-QUIRKS = {"double_click": 0.04, "back": 0.04, "reload": 0.05}
+QUIRKS = {"double_click": 0.02, "back": 0.01, "reload": 0.02}
 """How often, per page, somebody clicks twice, sends an old form again, or loads the page again."""
 
 

@@ -15,7 +15,7 @@ from llm import calls
 from study.assignment import actions as assignment
 from study.registration.frozen import current
 from study.registration.models import Study
-from study.session import chain, identity, traces
+from study.session import chain, identity, statements, traces
 from study.session.forms import PageForm
 from study.session.models import Identity, Participant, Session, Submission
 from study.session.visit import Visit
@@ -179,7 +179,7 @@ def _append(session: Session, page: str, answers: Answers, now: datetime) -> Non
         received_at=now,
         commitment=commitment,
     )
-    submission.save(force_insert=True)
+    statements.append(submission)
     session.submitted += 1
 
 
@@ -204,20 +204,7 @@ def _advance(visit: Visit, move: Move, now: datetime) -> None:
         _end(session, move.end, now)
     else:
         _to_next_page(visit, now)
-    session.save(
-        update_fields=[
-            "position",
-            "attempt",
-            "submitted",
-            "slot",
-            "head",
-            "exposed",
-            "outcome",
-            "shown_at",
-            "active_at",
-            "ended_at",
-        ]
-    )
+    statements.advance(session)
 
 
 def _to_next_page(visit: Visit, now: datetime) -> None:
@@ -294,5 +281,5 @@ def mark_shown(session: Session) -> None:
     """Remember when the open page was first served; later loads of it change nothing."""
     if session.shown_at is None and not session.outcome:
         now = timezone.now()
-        Session.objects.filter(pk=session.pk, position=session.position, shown_at=None).update(shown_at=now)
+        statements.shown(session, now)
         session.shown_at = now

@@ -65,7 +65,8 @@ class PageForm(forms.Form):
     def __init__(self, questions: Sequence[Question], walk: Walk, data: Any = None, keep: Any = None) -> None:
         super().__init__(data=data)
         self.questions, self.walk, self.keep = questions, walk, keep or {}
-        self.fields = {question.id: field_of(question, walk) for question in questions}
+        if self.is_bound:  # a page that is only shown needs the questions, not what checks their answers
+            self.fields = {question.id: field_of(question, walk) for question in questions}
 
     def say(self, text: Any) -> str:
         return self.walk.protocol.say(text, self.walk.language)

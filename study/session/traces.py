@@ -6,7 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from study.session.models import Session, TraceEvent
+from study.session import statements
+from study.session.models import Session
 
 KINDS = frozenset(
     {"shown", "hidden", "visible", "focus", "blur", "paste", "keys", "link", "change", "submit", "resize"}
@@ -53,10 +54,6 @@ def _event(event: Any) -> dict[str, Any]:
 
 def store(session: Session, batch: dict[str, Any], received_at: datetime) -> int:
     """Store a parsed batch in one statement; events that are already there (a retry) are passed over."""
-    rows = [
-        TraceEvent(session=session, page=batch["page"], load=batch["load"], received_at=received_at, **event)
-        for event in batch["events"]
-    ]
-    if rows:
-        TraceEvent.objects.bulk_create(rows, ignore_conflicts=True)
-    return len(rows)
+    if batch["events"]:
+        statements.trace(session, batch["page"], batch["load"], batch["events"], received_at)
+    return len(batch["events"])

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="where the web server answers")
         parser.add_argument(
-            "--at-once", type=int, default=300, help="participants at the same time (default 300)"
+            "--at-once", type=int, default=450, help="participants at the same time (default 450)"
         )
         parser.add_argument("--no-pauses", action="store_true", help="nobody takes the time to read")
 
