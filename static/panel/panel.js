@@ -42,3 +42,14 @@ document.addEventListener("input", (event) => {
   const way = event.target.closest(".way .sub");
   if (way) way.closest(".way").querySelector("input[type=radio]").checked = true;
 });
+
+// What was typed into a form and not saved is not left without asking.
+const warned = document.querySelector("form[data-warn]");
+if (warned) {
+  let unsaved = warned.dataset.warn === "now";
+  const tell = () => { const note = warned.querySelector(".unsaved"); if (note) note.hidden = !unsaved; };
+  tell();
+  warned.addEventListener("input", (event) => { if (event.target.name && !event.target.name.startsWith("new:")) { unsaved = true; tell(); } });
+  warned.addEventListener("submit", () => { unsaved = false; });
+  window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+}

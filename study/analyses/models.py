@@ -18,6 +18,10 @@ class AnalysisRun(models.Model):
     state = models.CharField(max_length=7, choices=State, default=State.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
+    step = models.CharField(max_length=200, blank=True, help_text="what the worker is at")
+    steps_done = models.PositiveIntegerField(default=0)
+    steps_total = models.PositiveIntegerField(default=0)
+    active_at = models.DateTimeField(null=True, blank=True, help_text="the last sign of life")
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

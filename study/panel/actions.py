@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from study.panel.models import StudyRole
+from study.panel.models import DraftVersion, StudyRole
 from study.protocol import Protocol, read
 from study.registration import actions as registration
 from study.registration.actions import name_of
@@ -38,17 +38,33 @@ def _free_slug(base: str) -> str:
 
 
 @transaction.atomic
-def save_draft(*, study: Study, text: str, seen: str, by: Any) -> Study:
-    """The draft takes a new text. `seen`: the hash of the document that the editor began from.
+def save_draft(*, study: Study, text: str, seen: str, by: Any, how: str = "text") -> Study:
+    """The draft takes a new text; the one before is kept as a version. `seen`: the hash of the document that the
+    editor began from; `how`: what saved it, in a word.
 
     Raises ProtocolError, and Refused if somebody else saved meanwhile or the study is registered.
     """
-    from study.panel.documents import held
+    from study.panel.documents import changes, held
 
     now = Study.objects.select_for_update(no_key=True).get(pk=study.pk)
-    if held(now).sha256 != seen:
+    before = held(now)
+    if before.sha256 != seen:
         raise Refused("Somebody else changed the document meanwhile: copy your text, load the page again.")
-    return registration.load(text, mode=now.mode, owner=by, slug=now.slug)
+    saved = registration.load(text, mode=now.mode, owner=by, slug=now.slug)
+    if text != before.text:
+        after = held(saved)
+        _keep(saved, before.text, before.sha256, how="before the panel", by=None)
+        told = ", ".join(change["path"] for change in changes(before.protocol, after.protocol))
+        _keep(saved, text, after.sha256, how=how, by=by, changed=told[:500])
+    return saved
+
+
+def _keep(study: Study, text: str, sha256: str, **told: Any) -> None:
+    """One more version, unless the last one is this text already."""
+    last = DraftVersion.objects.filter(study=study).first()
+    if last is None or last.text != text:
+        number = last.number + 1 if last else 1
+        DraftVersion.objects.create(study=study, number=number, text=text, sha256=sha256, **told)
 
 
 def withdraw(*, session: Session, erase: bool, reason: str, by: Any) -> None:

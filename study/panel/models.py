@@ -1,4 +1,4 @@
-"""Who may do what in which study, and sign-ins that failed."""
+"""Who may do what in which study, sign-ins that failed, work for a worker, and earlier texts of drafts."""
 
 from __future__ import annotations
 
@@ -84,3 +84,27 @@ class Simulation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.study_id} at {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class DraftVersion(models.Model):
+    """A text that a draft held, so that every save can be taken back."""
+
+    study = models.ForeignKey("study.Study", on_delete=models.CASCADE, related_name="draft_versions")
+    number = models.PositiveIntegerField()
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64, help_text="of the document that the text is")
+    how = models.CharField(max_length=80, blank=True, help_text="what it was saved by")
+    changed = models.TextField(blank=True, help_text="the parts that differ from the version before")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="draft_versions_are_numbered"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.study_id}"

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from study.panel import actions
 from study.panel.access import Right, Seen, study_for, visitor
 from study.panel.documents import Held, changes, check, held
+from study.panel.editor_fields import TABS
 from study.panel.forms import plain
 from study.panel.frame import page
 from study.panel.models import Simulation
@@ -88,9 +89,15 @@ def _editor(
         problems=problems,
         review=review,
         amending=seen.study.state != State.DRAFT,
+        parts=TABS,
         reason=request.POST.get("reason", ""),
         **judged(text, document),
     )
+
+
+def to_amend(request: HttpRequest, seen: Seen, document: Held, text: str) -> HttpResponse:
+    """A text that came from a form, shown as an amendment in the making: nothing is stored yet."""
+    return _editor(request, seen, document, text, [])
 
 
 def judged(text: str, document: Held) -> dict[str, Any]:

@@ -10,7 +10,18 @@ from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from study.panel import analysing, instrument, payment, people, protocols, sharing, studies, watching
+from study.panel import (
+    analysing,
+    editor,
+    editor_versions,
+    instrument,
+    payment,
+    people,
+    protocols,
+    sharing,
+    studies,
+    watching,
+)
 from study.panel.signing_in import Login
 
 app_name = "panel"
@@ -34,6 +45,10 @@ urlpatterns = [
     inside(ONE + "instrument/", instrument.instrument, "instrument"),
     inside(ONE + "edit/", protocols.edit, "edit"),
     inside(ONE + "edit/check/", protocols.check_text, "check"),
+    inside(ONE + "form/<slug:part>/", editor.form, "form"),
+    inside(ONE + "form/<slug:part>/check/", editor.check_form, "check-form"),
+    inside(ONE + "versions/", editor_versions.versions, "versions"),
+    inside(ONE + "versions/<int:number>/restore/", editor_versions.restore, "restore"),
     inside(ONE + "register/", protocols.register, "register"),
     inside(ONE + "power/", protocols.power, "power"),
     inside(ONE + "rehearse/", studies.rehearse, "rehearse"),

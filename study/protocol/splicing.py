@@ -158,7 +158,7 @@ def _end(text: str, node: Node) -> int:
     start, end = node.start_mark.index, node.end_mark.index
     if isinstance(node, ScalarNode):
         return start + len(text[start:end].rstrip()) if node.style in ("|", ">") else end
-    if node.flow_style or not node.value:
+    if not isinstance(node, MappingNode | SequenceNode) or node.flow_style or not node.value:
         return int(end)
     last = node.value[-1]
     return _end(text, last[1] if isinstance(last, tuple) else last)
@@ -214,7 +214,7 @@ def _flow(value: Any) -> str:
     return str(made).strip()
 
 
-def _added(text: str, root: Node, path: Path, value: Any) -> Iterator[str]:
+def _added(text: str, root: Node | None, path: Path, value: Any) -> Iterator[str]:
     """Ways to add a field to a mapping, or an entry to a list."""
     above = _at(root, path[:-1])
     if not isinstance(above, MappingNode | SequenceNode):
@@ -267,7 +267,7 @@ def _block_entries(key: str | int, value: Any, named: bool, flow: bool) -> Itera
     ]
 
 
-def _without(text: str, root: Node, path: Path, rest: Any) -> Iterator[str]:
+def _without(text: str, root: Node | None, path: Path, rest: Any) -> Iterator[str]:
     """Ways to leave out the entry at `path`; `rest` is what its list or mapping holds then."""
     above = _at(root, path[:-1])
     if not isinstance(above, MappingNode | SequenceNode):

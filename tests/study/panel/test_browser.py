@@ -10,13 +10,17 @@ from django.conf import settings
 from django.test import Client
 
 from study.analyses import actions as analyses
+from study.panel.editor_fields import PARTS
 from study.protocol import read, shipped
+from study.registration import actions
 from study.registration.models import Study
 from study.session.models import Participant
 from tests import factories
+from tests.factories import PROTOCOLS
 from tests.study.closed import walked
 
 pytestmark = pytest.mark.django_db(transaction=True)
+TINY = (PROTOCOLS / "tiny.yaml").read_text()
 WIDTHS = [1440, 1024, 360]
 
 
@@ -48,7 +52,8 @@ def looked_at(page: Any, axe: Any, address: str, *, shot: str = "") -> None:
 
 def test_every_page_of_a_draft_is_accessible_and_fits(ada: Any, axe: Any) -> None:
     factories.draft()
-    for part in ["", "protocol/", "instrument/", "edit/", "register/"]:
+    forms = [f"form/{part}/" for part in PARTS]
+    for part in ["", "protocol/", "instrument/", "edit/", "register/", "versions/", *forms]:
         looked_at(ada, axe, f"/panel/studies/tiny/{part}")
     factories.draft(read(shipped()["uncertainty-reliance"]), slug="real")
     looked_at(ada, axe, "/panel/studies/real/instrument/")
@@ -92,6 +97,7 @@ def test_the_way_in_and_typing_with_live_remarks(page: Any, axe: Any) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("link", name="A tiny study of advice").click()
     page.get_by_role("link", name="Edit the protocol").click()
+    page.get_by_role("link", name="Text (YAML)").click()
     text = page.get_by_label("The document (YAML)")
     text.fill(text.input_value().replace("paradigm: one-stage", "paradigm: no-stage"))
     page.get_by_text("Not a protocol yet").wait_for()
@@ -107,3 +113,27 @@ def test_the_way_in_and_typing_with_live_remarks(page: Any, axe: Any) -> None:
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved.").wait_for()
     assert Study.objects.get().draft["sample"]["target"] == 24
+
+
+def test_a_form_remarks_while_one_types_asks_before_leaving_and_saves_at_phone_width(ada: Any) -> None:
+    actions.load(TINY, owner=None)
+    ada.set_viewport_size({"width": 360, "height": 800})
+    ada.goto("/panel/studies/tiny/form/sample/")
+    target = ada.get_by_label("Completed participants")
+    target.fill("many")
+    ada.locator("#r-f-sample-target").get_by_text("This is not a number").wait_for()
+    target.fill("24")
+    ada.locator("#judged .changes").get_by_text("sample.target").wait_for()
+    assert ada.locator("#r-f-sample-target").inner_text() == ""
+    asked: list[str] = []
+    ada.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    ada.get_by_role("link", name="Arms", exact=True).click()
+    assert asked == ["beforeunload"]
+    assert ada.url.endswith("/form/sample/")
+    ada.get_by_role("button", name="Save").click()
+    ada.get_by_text("Saved.").wait_for()
+    assert "target: 24" in Study.objects.get().source_text
+    ada.get_by_role("link", name="Versions").click()
+    ada.get_by_role("button", name="Take up version 1").click()
+    ada.get_by_text("is version 1 again").wait_for()
+    assert Study.objects.get().source_text == TINY

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from study.panel.models import StudyRole
+from study.panel.models import DraftVersion, StudyRole
 from study.panel.urls import urlpatterns
 from study.registration import actions
 from study.registration.models import AuditEntry, Study
@@ -26,6 +26,10 @@ ALLOWED = {
     "move": EDITORS,
     "edit": EDITORS,
     "check": EDITORS,
+    "form": EDITORS,
+    "check-form": EDITORS,
+    "versions": EDITORS,
+    "restore": EDITORS,
     "register": EDITORS,
     "power": EDITORS,
     "rehearse": EDITORS,
@@ -41,13 +45,14 @@ ALLOWED = {
     "people": {"owner"},
     "log": EDITORS,
 }
-POSTED = {"check", "rehearse", "copy", "run", "tables", "unblind"}
+POSTED = {"check", "check-form", "restore", "rehearse", "copy", "run", "tables", "unblind"}
 OPEN = {"login", "logout", "studies", "new"}
 
 
 def closed() -> tuple[Study, str]:
     """A closed study with one participant."""
     study = factories.collecting()
+    DraftVersion.objects.create(study=study, number=1, text="", sha256="")
     session = factories.session(study)
     actions.close(study=study, by=None)
     return study, session.participant.code
@@ -60,6 +65,10 @@ def answer(client: Client, name: str, code: str) -> int:
         args["code"] = code
     if name == "move":
         args["name"] = "close"
+    if name in ("form", "check-form"):
+        args["part"] = "items"
+    if name == "restore":
+        args["number"] = 1
     address = reverse(f"panel:{name}", kwargs=args)
     return client.post(address).status_code if name in POSTED else client.get(address).status_code
 
@@ -83,7 +92,10 @@ def test_every_role_meets_exactly_its_pages(client: Client, role: str) -> None:
         elif role == "nobody":
             assert status == 404, name
         elif role in allowed:
-            assert status not in (302, 403, 404, 405, 500) or name in ("run", "rehearse"), (name, status)
+            assert status not in (302, 403, 404, 405, 500) or name in ("run", "rehearse", "restore"), (
+                name,
+                status,
+            )
         else:
             assert status == 403, (name, status)
 
