@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from analysis.detection import detection_from_rates, implied_rates
     from analysis.detection_model import detection_model
     from analysis.estimate import Estimate
+    from analysis.influence import influence
     from analysis.means import contrasts, marginal_means
     from analysis.measures import reliance, weight_of_advice
     from analysis.mixed import MixedResult, ModelError, fit_mixed
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         cluster_robust,
         gee,
         heteroscedastic,
-        influence,
         without_flagged,
     )
     from analysis.scales import reliability, scale_scores
@@ -72,7 +72,7 @@ _HOMES = {
     "heteroscedastic": "analysis.robustness",
     "cluster_robust": "analysis.robustness",
     "gee": "analysis.robustness",
-    "influence": "analysis.robustness",
+    "influence": "analysis.influence",
     "simulate_power": "analysis.power",
     "standardised": "analysis.comparisons",
     "equivalence": "analysis.comparisons",

@@ -1,4 +1,4 @@
-"""Does a result lean on the model, on flagged participants, or on a single one?
+"""Does a result lean on the model, or on flagged participants? (On a single one: `analysis.influence`.)
 
 Population-averaged models (GEE, cluster-robust regression) stand beside the mixed model; their logistic
 coefficients are smaller by nature (they average over people), so compare signs and tests, not sizes.
@@ -15,18 +15,13 @@ import pandas as pd
 import statsmodels.api as sm
 
 from analysis.comparisons import by_maximum_likelihood, likelihood_ratio
+from analysis.influence import Clusters, labels_of
 from analysis.mixed.design import Design
 from analysis.mixed.errors import ModelError
-from analysis.mixed.families import make_family
-from analysis.mixed.fit import fit_mixed, fit_model
-from analysis.mixed.gaussian import LinearEngine
-from analysis.mixed.laplace import LaplaceEngine
+from analysis.mixed.fit import fit_mixed
 from analysis.mixed.result import MixedResult
 from analysis.mixed.tables import fixed_table
 from analysis.mixed.variables import Codes, Floats
-
-Clusters = str | pd.Series
-"""A column of the model by name, or a series with the index of the data."""
 
 
 def heteroscedastic(result: MixedResult, kind: str = "HC3") -> MixedResult:
@@ -85,29 +80,11 @@ def gee(result: MixedResult, cluster: Clusters = "participant") -> pd.DataFrame:
 def _cluster_codes(result: MixedResult, cluster: Clusters) -> Codes:
     if result.separated:
         raise ModelError("the population-averaged model cannot be fitted: " + " ".join(result.warnings))
-    labels = _labels(result, cluster)
+    labels = labels_of(result, cluster)
     codes = pd.factorize(labels)[0].astype(np.int64)
     if codes.max() < 2:
         raise ModelError(f"column '{labels.name}' has fewer than three clusters: robust errors need many")
     return codes
-
-
-def _labels(result: MixedResult, cluster: Clusters) -> pd.Series:
-    """The cluster of each row: a column of the model, or a series with the data's index."""
-    frame = result.model.design.frame
-    if isinstance(cluster, pd.Series):
-        if not frame.index.isin(cluster.index).all() or cluster.index.has_duplicates:
-            raise ModelError(f"column '{cluster.name}' does not have the index of the data that were fitted")
-        labels = cluster.loc[frame.index]
-        if labels.isna().any():
-            raise ModelError(f"column '{cluster.name}' misses the cluster of {int(labels.isna().sum())} rows")
-        return labels
-    if cluster not in frame.columns:
-        known = ", ".join(frame.columns)
-        raise ModelError(
-            f"column '{cluster}' is not among the columns of the model ({known}); give the column itself instead"
-        )
-    return frame[cluster]
 
 
 def _outcome(design: Design) -> Floats:
@@ -207,59 +184,6 @@ def _shifted(result: MixedResult, full: MixedResult, name: str, people: int) -> 
     before = full.fixed.set_index("term")
     estimate, se = (before[c].reindex(table["term"]).to_numpy(dtype=np.float64) for c in ("estimate", "se"))
     return table.assign(shift=(table["estimate"].to_numpy(dtype=np.float64) - estimate) / se)
-
-
-def influence(
-    result: MixedResult,
-    group: Clusters = "participant",
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> pd.DataFrame:
-    """Every level of `group` (a column of the model, or a series beside the data) left out in turn, the model
-    refitted from its optimum.
-
-    Columns: the level, one a term (change of its estimate in standard errors when the level is left out), and
-    cook (Δ'V⁻¹Δ / parameters). A level whose absence leaves the model without an estimate has missing values."""
-    labels = _labels(result, group)
-    codes, levels = pd.factorize(labels, sort=True)
-    if len(levels) < 3:
-        raise ModelError(
-            f"column '{labels.name}' has {len(levels)} levels; leaving one out needs three or more"
-        )
-    precision = np.linalg.inv(result.covariance.to_numpy(dtype=np.float64))
-    se, rows = result.fixed["se"].to_numpy(dtype=np.float64), []
-    for i in range(len(levels)):
-        change = _left_out(result, (codes != i).astype(np.float64)) - result.estimates
-        rows.append([*(change / se), float(change @ precision @ change) / len(change)])
-        if progress is not None:
-            progress(i + 1, len(levels))
-    table = pd.DataFrame(rows, columns=[*result.fixed["term"], "cook"])
-    table.insert(0, str(labels.name), list(levels))
-    return table
-
-
-def _left_out(result: MixedResult, keep: Floats) -> Floats:
-    """Estimates from the rows kept, started at the optimum of all rows; nan where they cannot be had."""
-    model, engine = result.model, result.engine
-    missing = np.full(len(result.estimates), np.nan)
-    if np.linalg.matrix_rank(model.design.X[keep > 0]) < model.design.X.shape[1]:
-        return missing
-    if isinstance(engine, LinearEngine):
-        state, converged = engine.keeping(keep).fit(np.where(np.abs(result.theta) < 0.05, 0.3, result.theta))
-        return state.beta if converged else missing
-    if isinstance(engine, LaplaceEngine) and result.laplace is not None:
-        reduced = engine.sibling(make_family(model.family, model.link, model.design.response, keep))
-        reduced.u = result.laplace.mode.u.copy()
-        fit = reduced.fit(result.laplace.phi, root=result.laplace.whitening(), hessian="none")
-        return fit.phi[: len(missing)] if fit.converged else missing
-    return _plain_left_out(result, keep > 0)
-
-
-def _plain_left_out(result: MixedResult, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
-    design = result.model.design
-    response = replace(design.response, y=design.response.y[kept], trials=design.response.trials[kept])
-    fewer = replace(design, frame=design.frame[kept], X=design.X[kept], response=response)
-    return fit_model(replace(result.model, design=fewer)).estimates
 
 
 @dataclass(frozen=True)

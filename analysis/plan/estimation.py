@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Any
 
@@ -83,12 +83,24 @@ def fit(plan: Plan, spec: Model, tables: Tables) -> Fitted:
     if outcome is None:
         return Fitted(spec, None, problem=f"the plan has no outcome '{spec.outcome}'")
     try:
-        rows = model_rows(spec, outcome, tables)
-        with np.errstate(all="ignore"):
-            result = fit_mixed(f"{rows.column} ~ {spec.formula}", rows.frame, spec.family, df=spec.df)
-        return Fitted(spec, outcome, _with_errors(result, spec), rows)
+        return _fitted(spec, outcome, model_rows(spec, outcome, tables))
     except (ModelError, ColumnError, RuleError, ValueError, ArithmeticError) as error:
         return Fitted(spec, outcome, problem=str(error))
+
+
+def _fitted(spec: Model, outcome: Outcome, rows: Rows) -> Fitted:
+    """Raises ModelError, ValueError or ArithmeticError where the rows allow no fit."""
+    with np.errstate(all="ignore"):
+        result = fit_mixed(f"{rows.column} ~ {spec.formula}", rows.frame, spec.family, df=spec.df)
+    return Fitted(spec, outcome, _with_errors(result, spec), rows)
+
+
+def without(fitted: Fitted, participant: object) -> Fitted:
+    """The same model without one participant's rows."""
+    if fitted.rows is None or fitted.outcome is None:
+        return fitted
+    rows = replace(fitted.rows, frame=fitted.rows.frame[fitted.rows.frame["participant"] != participant])
+    return _fitted(fitted.spec, fitted.outcome, rows)
 
 
 def _with_errors(result: MixedResult, spec: Model) -> MixedResult:

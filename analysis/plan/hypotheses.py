@@ -54,7 +54,12 @@ class Asked:
 
 def judge_all(plan: Plan, fitted: dict[str, Fitted]) -> list[HypothesisResult]:
     """Every hypothesis of the plan, in its order; p adjusted within the declared families."""
-    return judge_asked(plan, [_ask(h, fitted.get(h.model)) for h in plan.hypotheses])
+    return judge_asked(plan, ask_all(plan, fitted))
+
+
+def ask_all(plan: Plan, fitted: dict[str, Fitted]) -> list[Asked]:
+    """Every hypothesis with its contrast estimated, in the plan's order."""
+    return [_ask(h, fitted.get(h.model)) for h in plan.hypotheses]
 
 
 def judge_asked(plan: Plan, asked: list[Asked]) -> list[HypothesisResult]:

@@ -10,11 +10,11 @@ from importlib import metadata
 import pandas as pd
 import rfc8785
 
-from analysis.plan import description
+from analysis.plan import description, single
 from analysis.plan.alternatives import NOTE, VARIATION, by_gee
 from analysis.plan.columns import Tables, derived, levelled
 from analysis.plan.estimation import Fitted, fit
-from analysis.plan.hypotheses import judge_all, model_result
+from analysis.plan.hypotheses import Asked, ask_all, judge_all, judge_asked, model_result
 from analysis.plan.people import People, sort_people
 from analysis.plan.results import HypothesisResult, Results, Sample, SensitivityRow
 from analysis.plan.types import Model, Plan
@@ -40,7 +40,8 @@ def run(plan: Plan, tables: Tables, *, progress: Step = lambda step: None) -> Re
     for model in plan.models:
         progress(f"model {model.id}")
         fitted[model.id] = fit(plan, model, analysed)
-    tested = judge_all(plan, fitted)
+    asked = ask_all(plan, fitted)
+    tested = judge_asked(plan, asked)
     progress("measures")
     return Results(
         plan_sha256=sha256(plan),
@@ -52,7 +53,10 @@ def run(plan: Plan, tables: Tables, *, progress: Step = lambda step: None) -> Re
         models=[model_result(plan, fitted[m.id]) for m in plan.models],
         hypotheses=tested,
         rank_tests=[description.rank_test(plan, t, analysed) for t in plan.rank_tests],
-        sensitivity=_sensitivity(plan, prepared, people, fitted, tested, progress),
+        sensitivity=[
+            *_sensitivity(plan, prepared, people, fitted, tested, progress),
+            *_single(plan, asked, tested, progress),
+        ],
         warnings=warnings,
         versions=versions(),
     )
@@ -143,6 +147,19 @@ def _sensitivity(
         _compared(first, second, VARIATION, NOTE)
         for first, second in zip(tested, others, strict=True)
         if second
+    ]
+
+
+def _single(
+    plan: Plan, asked: list[Asked], tested: list[HypothesisResult], progress: Step
+) -> list[SensitivityRow]:
+    """The hypotheses again without the one participant each hangs on most."""
+    if plan.hypotheses:
+        progress("sensitivity: single participants")
+    return [
+        _compared(registered, found.judged, single.VARIATION, found.note)
+        for registered, found in zip(tested, single.without_one(plan, asked, tested), strict=True)
+        if found is not None
     ]
 
 

@@ -9,13 +9,13 @@ import statsmodels.formula.api as smf
 
 from analysis import fit_mixed
 from analysis.comparisons import likelihood_ratio
+from analysis.influence import first_order, influence
 from analysis.mixed import ModelError
 from analysis.robustness import (
     bootstrap_test,
     cluster_robust,
     gee,
     heteroscedastic,
-    influence,
     without_flagged,
 )
 from tests.analysis.mixed.references import slope_data
@@ -45,6 +45,18 @@ def test_leaving_a_participant_out_from_the_optimum_equals_a_fit_without_them(tr
         row = moved[moved["participant"] == who].iloc[0]
         assert np.abs(by_hand - row[list(result.fixed["term"])].to_numpy(dtype=float)).max() < 2e-4
         assert row["cook"] >= 0
+
+
+@pytest.mark.parametrize(("formula", "family"), MODELS)
+def test_to_first_order_everybodys_influence_is_nearly_what_refits_say(trials, formula, family):
+    """Second route: the derivative against a refit for each of a third of the participants, term by term."""
+    some = trials[trials["participant"].isin(sorted(trials["participant"].unique())[::3])]
+    result = fit_mixed(formula, some, family)
+    near, exact = first_order(result, some["participant"]), influence(result, some["participant"])
+    assert list(near["participant"]) == list(exact["participant"])
+    for term in result.fixed["term"]:
+        assert np.corrcoef(near[term], exact[term])[0, 1] > 0.97, term
+        assert np.polyfit(near[term], exact[term], 1)[0] == pytest.approx(1.1, abs=0.2), term
 
 
 def test_a_planted_outlier_is_the_most_influential_participant(trials):
