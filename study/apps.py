@@ -7,6 +7,10 @@ class StudyConfig(AppConfig):
     verbose_name = _("Studies")
 
     def ready(self) -> None:
+        from llm import calls
+        from study.advice.actions import ask_verdict
+        from study.advice.prompts import PURPOSE
         from study.stages import register_shipped
 
         register_shipped()
+        calls.when_finished(PURPOSE, ask_verdict)

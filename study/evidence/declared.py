@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 
+from study.advice.columns import COLUMNS, KEYS
 from study.assignment.models import Slot, SlotReturn
 from study.protocol.types import Protocol, Stage
 from study.registration.errors import Refused
@@ -109,7 +110,8 @@ def _keys(stage: Any, protocol: Protocol) -> set[str]:
         case "recognition":
             return {item.id for item in protocol.items} | {foil.id for foil in stage.foils}
         case "trials":
-            return {"answer"} | {q.id for q in (*stage.questions, *stage.initial_questions)}
+            told = set(KEYS) if protocol.varies else set()
+            return {"answer"} | told | {q.id for q in (*stage.questions, *stage.initial_questions)}
         case "survey" | "feedback":
             items = [i.id for s in getattr(stage, "scales", []) for i in protocol.scales_by_id[s].items]
             return {q.id for q in stage.questions} | set(items)
@@ -143,4 +145,6 @@ def kinds(protocols: Iterable[Protocol]) -> dict[str, str]:
 
 def free_texts(protocol: Protocol) -> list[str]:
     """Columns in which people wrote what they liked."""
-    return [c.name for stage in protocol.flow for c in stage_columns(stage, protocol) if c.type == "text"]
+    ours = {column.name for column in COLUMNS}
+    found = [c.name for stage in protocol.flow for c in stage_columns(stage, protocol) if c.type == "text"]
+    return [name for name in found if name not in ours]

@@ -13,6 +13,7 @@ from study.protocol import yaml
 from study.protocol.errors import problems_of
 from study.protocol.item_table import read_items
 from study.protocol.problems import Problem, ProtocolError
+from study.protocol.recording import read_recording
 from study.protocol.types import Protocol
 from study.protocol.yaml import Places
 
@@ -41,7 +42,7 @@ def read_document(source: File | str, *, folder: File | None = None) -> Document
             "empty" if data is None else "something else"
         )
         raise ProtocolError([Problem("", 1, 1, "", message + ".", "heed: 1, id, title, arms, flow, …")])
-    problems = read_items(data, places, folder)
+    problems = read_items(data, places, folder) + read_recording(data, places, folder)
     try:
         protocol = Protocol.model_validate(data, strict=True)
     except ValidationError as error:

@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from study.protocol.walk import parts_of, questions_of, texts_of
 
 if TYPE_CHECKING:
+    from study.protocol.advice import Replay
     from study.protocol.types import Item, Protocol, Question, Scale, Stage
 
 Path = tuple[str | int, ...]
@@ -65,6 +66,7 @@ def broken(protocol: Protocol) -> Iterator[Broken]:
     for number, stage in enumerate(protocol.flow):
         yield from _stage(("flow", number), stage, protocol)
     yield from _randomisation(protocol)
+    yield from _varying(protocol)
     yield from _languages(protocol)
     yield from _links(protocol)
 
@@ -134,7 +136,9 @@ def _phrasings(protocol: Protocol) -> Iterator[Broken]:
                 yield Broken(
                     (*path, "items", item), f"There is no item '{item}'", tuple(protocol.items_by_id)
                 )
-        if phrasing.direction != "plain" and not phrasing.text and not phrasing.items:
+        yield from _known((*path, "answers"), phrasing.answers or {}, protocol.items_by_id, "item")
+        worded = phrasing.text or phrasing.items or phrasing.answers or phrasing.drafted
+        if phrasing.direction != "plain" and not worded:
             yield Broken((*path, "text"), "A phrasing that is not plain needs its words")
         if phrasing.placement == "numeric":
             yield from _numbers(protocol, phrasing.id)
@@ -229,6 +233,65 @@ def _languages(protocol: Protocol) -> Iterator[Broken]:
             yield Broken(
                 (*path, language), f"'{language}' is none of the languages", tuple(protocol.languages)
             )
+
+
+def _varying(protocol: Protocol) -> Iterator[Broken]:
+    """Live and replayed answers take the place of the items' own, on every item, in the arm's phrasing."""
+    live, replay = protocol.live, protocol.replay
+    if live is not None and replay is not None:
+        yield Broken(("replay",), "Answers are asked for live or replayed, not both")
+    if live is not None and protocol.model is None:
+        yield Broken(("model",), "Live answers need the model that is asked")
+    if protocol.probes is not None:
+        if protocol.model is None:
+            yield Broken(("model",), "Probes need the model that is asked")
+        yield from _twice(("probes", "questions"), [probe.id for probe in protocol.probes.questions])
+    if not protocol.varies:
+        return
+    for number, item in enumerate(protocol.items):
+        if item.advice is not None:
+            yield Broken(
+                ("items", number, "advice"), "The AI's answers are live or replayed: items have none"
+            )
+    for number, arm in enumerate(protocol.arms):
+        phrasing = protocol.phrasings_by_id.get(arm.phrasing)
+        if arm.hedged.count != "all":
+            message = "Live and replayed answers carry the arm's phrasing on every item"
+            yield Broken(("arms", number, "hedged", "count"), message, ("all",))
+        if live is None or phrasing is None or phrasing.id in live.instructions:
+            continue
+        if phrasing.placement in ("inline", "numeric"):
+            message = (
+                f"'{phrasing.id}' cannot be put around a live answer: give the model an instruction for it"
+            )
+            yield Broken(("arms", number, "phrasing"), message, ("prefix", "suffix", "live.instructions"))
+    if live is not None:
+        yield from _known(("live", "instructions"), live.instructions, protocol.phrasings_by_id, "phrasing")
+    if replay is not None:
+        yield from _replayed(protocol, replay)
+
+
+def _replayed(protocol: Protocol, replay: Replay) -> Iterator[Broken]:
+    """Every arm with an AI finds an answer to every item in its phrasing."""
+    recorded = {(answer.item, answer.phrasing) for answer in replay.answers}
+    for arm in protocol.arms:
+        for item in protocol.items if arm.advice else ():
+            if (item.id, arm.phrasing) not in recorded:
+                message = f"No recorded answer to '{item.id}' in the phrasing '{arm.phrasing}' of '{arm.id}'"
+                yield Broken(("replay", "answers"), message)
+    for number, answer in enumerate(replay.answers):
+        item = protocol.items_by_id.get(answer.item)
+        if item is None:
+            yield Broken(("replay", "answers", number, "item"), f"There is no item '{answer.item}'")
+        elif answer.verdict not in (None, "unsure") and not _is_an_answer(item, answer.verdict):
+            message = f"'{_shown(answer.verdict)}' is no answer to the item"
+            yield Broken(("replay", "answers", number, "verdict"), message, tuple(item.options))
+
+
+def _is_an_answer(item: Item, value: object) -> bool:
+    if item.kind == "probability":
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+    return value in item.options
 
 
 def _shown(value: object) -> str:

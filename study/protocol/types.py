@@ -12,38 +12,21 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
-    Discriminator,
     Field,
     PlainSerializer,
     SerializeAsAny,
-    StringConstraints,
-    Tag,
     WithJsonSchema,
     model_validator,
 )
 
 from analysis.plan.types import Column, Frozen, Id, Plan, Scalar
+from study.protocol.advice import Live, Probes, Replay
+from study.protocol.texts import Language as Language
+from study.protocol.texts import Text as Text
+from study.protocol.texts import Words as Words
 
 UNSURE = "unsure"
 """The verdict of an AI that does not decide; allowed as `advice.answer` on every kind of item."""
-
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Za-z]{2,4})?$")]
-Words = Annotated[str, StringConstraints(max_length=20_000)]
-
-
-def _form_of_text(value: object) -> str | None:
-    return "text" if isinstance(value, str) else "languages" if isinstance(value, dict) else None
-
-
-Text = Annotated[
-    Annotated[Words, Tag("text")] | Annotated[dict[Language, Words], Tag("languages")],
-    Discriminator(
-        _form_of_text,
-        custom_error_type="text_type",
-        custom_error_message="Input should be a text, or one text per language",
-    ),
-]
-"""A text in the protocol's first language, or one text per language."""
 
 
 def _options_in_order(value: object) -> object:
@@ -64,6 +47,11 @@ Options = Annotated[
     PlainSerializer(_options_as_list),
 ]
 """Answer id to label, in the order shown. Frozen as a list, because canonical JSON sorts the keys of mappings."""
+
+
+def only_if_given(description: str) -> Any:
+    """A field that is left out of the document where it is not set, so that documents without it keep their hash."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
 def _stage(value: object) -> object:
@@ -129,6 +117,12 @@ class Phrasing(Frozen):
     text: Text = ""
     items: dict[Id, Text] = Field(
         default={}, description="item id to phrase, where one phrase does not fit all"
+    )
+    answers: dict[Id, Text] | None = only_if_given(
+        "item id to the whole answer, where it is rewritten: shown instead of lead, phrase and body"
+    )
+    drafted: Literal["first-person", "general", "strengthened", "numeric", "verbal"] | None = only_if_given(
+        "which kind of drafted texts it takes; only approved ones can be registered"
     )
 
 
@@ -327,11 +321,17 @@ class Protocol(Frozen):
     payment: Payment = Payment()
     integrity: Integrity = Integrity()
     model: ModelSettings | None = None
+    live: Live | None = only_if_given("the AI's answers are asked for while the participant waits")
+    replay: Replay | None = only_if_given("the AI's answers are recorded ones of an earlier study")
+    probes: Probes | None = only_if_given("questions asked again and again, to notice a model that changes")
     plan: Plan
     assumptions: Assumptions = Assumptions()
     exploratory: list[str] = Field(default=[], description="questions that are said to be exploratory")
     two_people: bool = Field(
         default=False, description="registration, amendments and unblinding need a second person"
+    )
+    approvals: Literal[1, 2] | None = only_if_given(
+        "how many people approve a drafted text before it can be used"
     )
 
     @model_validator(mode="after")
@@ -365,6 +365,12 @@ class Protocol(Frozen):
     def stages_by_id(self) -> dict[str, Stage]:
         """Stages by id, in the order of the flow."""
         return {stage.id: stage for stage in self.flow}
+
+    @property
+    def varies(self) -> bool:
+        """Are the AI's words no part of the items, but asked for live or replayed? Then every item of an arm carries
+        the arm's phrasing, and whether an answer is right is known a trial at a time."""
+        return self.live is not None or self.replay is not None
 
     @cached_property
     def hedgeable(self) -> tuple[str, ...]:

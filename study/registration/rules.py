@@ -6,7 +6,7 @@ from typing import Any
 from study.protocol.types import Protocol
 from study.registration.errors import Refused
 
-SCHEDULED = ("id", "paradigm", "arms", "phrasings", "items", "randomisation", "two_people")
+SCHEDULED = ("id", "paradigm", "arms", "phrasings", "items", "live", "replay", "randomisation", "two_people")
 """Parts that no amendment changes: the committed schedule and every stimulus rest on them."""
 
 
@@ -41,6 +41,8 @@ def check_amendment(old: Protocol, new: Protocol, reason: str) -> None:
         for part in SCHEDULED
         if getattr(new, part) != getattr(old, part)
     ]
+    if old.live is not None and old.model != new.model:
+        problems.append("The model of live answers cannot change after registration: register a new study.")
     if _met(new) != _met(old):
         problems.append("Which items people meet cannot change after registration: register a new study.")
     if new.sample.target < old.sample.target:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 FORM = re.compile(r'<form method="post"[^>]*id="page".*?</form>', re.DOTALL)
 CONTROL = re.compile(r"<(input|textarea|button)\b([^>]*)>")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
-ADVICE = re.compile(r'<article class="answer">.*?<p>(.*?)(?: <a |</p>)', re.DOTALL)
+ADVICE = re.compile(r'<article class="answer"[^>]*>.*?<p>(.*?)(?: <a |</p>)', re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Walk:
 
     `arm` is None before a slot is claimed; then `item_order` is empty and only stages open to all arms have pages.
     `session` lets a kind find what it drew for this participant; None where a walk is only measured.
+    `place` is the slot's number in the schedule, from 1; 0 before one is claimed and in previews.
     """
 
     protocol: Protocol
@@ -35,6 +36,7 @@ class Walk:
     hedged: frozenset[str] = frozenset()
     language: str = "en"
     session: uuid.UUID | None = None
+    place: int = 0
 
     def item(self, item_id: str) -> Item:
         """The item of that id (KeyError if the protocol has none)."""

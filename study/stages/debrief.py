@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from study.protocol.types import Item
+from study.advice.actions import verdicts
+from study.advice.columns import TEXT
+from study.advice.shown import is_advised, recorded_verdict
+from study.protocol.types import UNSURE, Item
 from study.stages.base import Page, StageKind, Walk
 from study.stages.configs import DebriefStage
 from study.stages.trials import answer_label
+from study.tables.rows import agrees
 
 if TYPE_CHECKING:
     from study.session.visit import Visit
@@ -25,10 +29,11 @@ class Debrief(StageKind):
         """The whole debrief: the text, a correction for every item that was shown, and where to read more."""
         say = walk.protocol.say
         given = visit.final_answers()
+        told = live_answers(walk, visit) if is_advised(walk) else {}
         return {
             "text": say(stage.text, walk.language),
             "corrections": [
-                self.correction(walk.item(item), given.get(item), walk)
+                self.correction(walk.item(item), given.get(item), walk) | told.get(item, {})
                 for item in walk.item_order
                 if visit.was_shown(item)
             ],
@@ -50,3 +55,19 @@ class Debrief(StageKind):
             "correction": say(item.correction, walk.language),
             "sources": [{"title": say(s.title, walk.language), "url": s.url} for s in item.sources],
         }
+
+
+def live_answers(walk: Walk, visit: Visit) -> dict[str, dict[str, Any]]:
+    """By item what a live or replayed answer said, and whether it was wrong as far as that is known."""
+    live = walk.protocol.live
+    extracted = verdicts(visit.session.study_id) if live is not None and live.verdict == "extracted" else {}
+    told = {}
+    for page in visit.pages:
+        payload = visit.earlier(page.key) if page.item else None
+        if payload and TEXT in payload:
+            item, verdict = walk.item(page.item), recorded_verdict(payload, extracted)
+            told[page.item] = {
+                "advice": answer_label(item, verdict, walk) if verdict != UNSURE else "",
+                "misled": agrees(item, verdict, item.truth) is False,
+            }
+    return told

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from study.advice.actions import ask as ask_model
+from study.advice.columns import COLUMNS
+from study.advice.shown import is_advised, shown
 from study.protocol.stimulus import stimulus
 from study.protocol.types import Item, Protocol, Question
 from study.stages.base import Page, StageKind, Walk, ask
@@ -11,6 +17,7 @@ from study.stages.columns import Column
 from study.stages.configs import TrialsStage
 
 if TYPE_CHECKING:
+    from study.session.models import Session
     from study.session.visit import Visit
 
 ANSWER = "answer"
@@ -64,6 +71,11 @@ class Trials(StageKind):
             context["advice"] = stimulus(
                 walk.protocol, item, walk.arm, hedged=item.id in walk.hedged, language=walk.language
             ).text
+        if page.part == FINAL and is_advised(walk):
+            said = shown(walk, page)
+            context["live"] = True
+            context["advice" if said.is_finished else "waiting"] = said.text if said.is_finished else said
+        if "advice" in context or "waiting" in context:
             context["engine"] = say(stage.search_engine, walk.language)
             context["sources"] = [
                 {"number": n, "title": say(source.title, walk.language), "host": host(source.url)}
@@ -71,11 +83,25 @@ class Trials(StageKind):
             ]
         return context
 
+    def clean(self, stage: TrialsStage, page: Page, walk: Walk, answers: dict[str, Any]) -> dict[str, Any]:
+        """A live or replayed answer is stored with the trial as it was shown, and has to be there first."""
+        if page.part != FINAL or not is_advised(walk):
+            return answers
+        said = shown(walk, page)
+        if not said.is_finished:
+            raise ValidationError(_("The answer was still being written. Please read it, then continue."))
+        return answers | said.as_payload()
+
+    def opened(self, stage: TrialsStage, page: Page, walk: Walk, session: Session) -> None:
+        if page.part == FINAL:
+            ask_model(session=session, page=page, walk=walk)
+
     def columns(self, stage: TrialsStage, protocol: Protocol) -> list[Column]:
+        told = list(COLUMNS) if protocol.varies else []
         first = [
             Column(f"initial_{q.id}", "trials", q.kind, _label(protocol, q)) for q in stage.initial_questions
         ]
-        return first + [Column(q.id, "trials", q.kind, _label(protocol, q)) for q in stage.questions]
+        return told + first + [Column(q.id, "trials", q.kind, _label(protocol, q)) for q in stage.questions]
 
 
 def answer_question(item: Item, prompt: Any) -> Question:

@@ -7,7 +7,7 @@ table. Erased payloads are passed over; the person stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from study.advice.actions import verdicts
 from study.protocol.types import Arm, Protocol
 from study.registration.frozen import protocol_of
 from study.registration.models import Study
@@ -25,10 +26,14 @@ CHUNK = 2000
 
 @dataclass(frozen=True)
 class Person:
-    """One participant's session with what was drawn for it. `arm` is None before a slot was claimed."""
+    """One participant's session with what was drawn for it. `arm` is None before a slot was claimed.
+
+    verdicts: the option that a live answer gave, by the id of its call, where a model was asked for it.
+    """
 
     session: Session
     protocol: Protocol
+    verdicts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def code(self) -> str:
@@ -117,7 +122,8 @@ class Traces:
 
 
 def people(study: Study) -> list[Person]:
-    """Everybody of the study's own mode, in the order of arrival. One query, and one a registration a process."""
+    """Everybody of the study's own mode, in the order of arrival. One query, one a registration a process, and one more
+    where a model was asked what live answers say."""
     sessions = (
         Session.objects.counted()
         .filter(study=study, participant__source=study.mode)
@@ -125,7 +131,10 @@ def people(study: Study) -> list[Person]:
         .defer("registration__canonical")
         .order_by("started_at", "id")
     )
-    return [Person(s, protocol_of(s.registration_id)) for s in sessions if s.registration_id is not None]
+    found = [(s, protocol_of(s.registration_id)) for s in sessions if s.registration_id is not None]
+    asked = any(protocol.live and protocol.live.verdict == "extracted" for _, protocol in found)
+    extracted = verdicts(study.pk) if asked else {}
+    return [Person(session, protocol, extracted) for session, protocol in found]
 
 
 def _counted(study: Study, of: Sequence[UUID] | None) -> dict[str, Any]:

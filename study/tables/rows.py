@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
+from study.advice import columns as advised
+from study.advice.shown import recorded_verdict
 from study.protocol.stimulus import stimulus
 from study.protocol.types import UNSURE, Item, Protocol
 from study.registration.frozen import protocol_of
@@ -144,7 +147,12 @@ def _trial(person: Person, page: Page, before: Page | None, traces: Traces, colu
         FINAL: final,
         "correct": agrees(item, final, item.truth),
     }
-    row |= _shown(person, item, final) | _process(person, page, traces, item)
+    row |= (
+        _shown(person, item, final)
+        if advised.TEXT not in page.payload
+        else _varied(person, item, page.payload)
+    )
+    row |= _process(person, page, traces, item)
     row["initial_agree"] = agrees(item, row[INITIAL], row["advice"])
     row["initial_correct"] = agrees(item, row[INITIAL], item.truth)
     answers = {
@@ -173,13 +181,28 @@ def _shown(person: Person, item: Item, final: Any) -> Row:
         return {"advice": None, "hedged": None, "phrasing": None, "agree": None, "stimulus_sha256": None}
     hedged = item.id in person.hedged
     registration = person.session.registration_id or 0
-    phrasing, sha256 = _stimulus(registration, item.id, arm.id, hedged, person.session.language)
+    phrasing, digest = _stimulus(registration, item.id, arm.id, hedged, person.session.language)
     return {
         "advice": item.advice.answer,
         "hedged": hedged,
         "phrasing": phrasing,
         "agree": agrees(item, final, item.advice.answer),
-        "stimulus_sha256": sha256,
+        "stimulus_sha256": digest,
+    }
+
+
+def _varied(person: Person, item: Item, payload: Mapping[str, Any]) -> Row:
+    """A live or replayed answer as it was stored with the trial; right or wrong as far as its verdict is known."""
+    verdict = recorded_verdict(payload, person.verdicts)
+    phrasing = payload[advised.PHRASING]
+    fallback = payload[advised.SOURCE] == advised.FALLBACK
+    return {
+        "advice": verdict,
+        "ai_correct": agrees(item, verdict, item.truth),
+        "hedged": phrasing != "plain" and not fallback,
+        "phrasing": phrasing,
+        "agree": agrees(item, payload.get(ANSWER), verdict),
+        "stimulus_sha256": sha256(payload[advised.TEXT].encode()).hexdigest(),
     }
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 from study.protocol.canonical import document
-from study.protocol.lint import design, flow, models, people, plan, texts
+from study.protocol.lint import design, flow, live, models, people, plan, texts
 from study.protocol.lint.codes import CODES, Level
 from study.protocol.lint.said import Said
 from study.protocol.types import Protocol
 from study.protocol.yaml import Places, name
 
-CHECKS = (people.check, design.check, flow.check, texts.check, plan.check, models.check)
+CHECKS = (people.check, design.check, flow.check, live.check, texts.check, plan.check, models.check)
 _ORDER: dict[Level, int] = {"error": 0, "warning": 1, "note": 2}
 
 

@@ -72,6 +72,24 @@ CODES: dict[str, Code] = {
         "error",
         "Whoever saw a wrong answer must be offered the debrief, in every arm.",
     ),
+    # live and replayed answers
+    "live-without-prompt": Code("error", "What the model is told decides what people read: it is registered."),
+    "live-not-pinned": Code("error", "A setting that the service chooses may change between two participants."),
+    "live-without-seed": Code("note", "Without a seed the same question may be answered in other words."),
+    "live-without-fallback": Code("error", "When no answer comes in time people must read something."),
+    "live-verdict-unknown": Code(
+        "warning",
+        "Where it is not determined what an answer says, agreement and rightness are missing.",
+    ),
+    "live-opening-phrased": Code(
+        "warning",
+        "An answer that opens with a phrase has no verdict in its opening: ask for it ('extracted').",
+    ),
+    "live-without-probes": Code(
+        "warning",
+        "A service may change its model during collection; probes would show it.",
+    ),
+    "probes-without-live": Code("note", "Probes of a model whose answers nobody reads: is that meant?"),
     # the flow
     "no-consent": Code("error", "Nobody takes part without having agreed."),
     "consent-not-first": Code("error", "Nothing is asked or recorded before consent."),

@@ -95,7 +95,7 @@ def _items(protocol: Protocol) -> Iterator[Said]:
         if question in seen:
             yield Said("item-twice", (*path, "question"), f"'{seen[question]}' asks the same.")
         seen.setdefault(question, item.id)
-        if item.advice is None and advised:
+        if item.advice is None and advised and not protocol.varies:
             yield Said("item-without-advice", path, "The item has no AI answer.")
         if protocol.ai_correct(item) is False and advised and not protocol.say(item.correction).strip():
             yield Said(
@@ -138,7 +138,7 @@ def _words(phrasing: Phrasing, path: tuple[str | int, ...]) -> Iterator[tuple[tu
 
 def _hedged(number: int, arm: Arm, protocol: Protocol) -> Iterator[Said]:
     """Do the hedged roles divide evenly over the cells they are balanced over?"""
-    if not arm.advice or arm.phrasing == "plain":
+    if not arm.advice or arm.phrasing == "plain" or protocol.varies:
         return
     path, count, items = ("arms", number, "hedged"), arm.hedged.count, protocol.hedgeable
     if count == 0 or not items:

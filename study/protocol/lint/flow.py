@@ -52,8 +52,8 @@ def _trials(protocol: Protocol) -> Iterator[Said]:
 
 
 def _debrief(protocol: Protocol) -> Iterator[Said]:
-    """In every arm with an AI that is wrong somewhere, a debrief follows the last trials."""
-    if not any(protocol.ai_correct(item) is False for item in protocol.items):
+    """In every arm with an AI that is wrong somewhere, or may be, a debrief follows the last trials."""
+    if not protocol.varies and not any(protocol.ai_correct(item) is False for item in protocol.items):
         return
     for number, arm in enumerate(protocol.arms):
         kinds = [stage.kind for stage in protocol.flow if not stage.arms or arm.id in stage.arms]
@@ -61,7 +61,8 @@ def _debrief(protocol: Protocol) -> Iterator[Said]:
             continue
         last = len(kinds) - 1 - kinds[::-1].index("trials")
         if "debrief" not in kinds[last:]:
-            message = f"People of '{arm.id}' see wrong answers and no debrief after them."
+            see = "may see" if protocol.varies else "see"
+            message = f"People of '{arm.id}' {see} wrong answers and no debrief after them."
             yield Said("wrong-answer-without-debrief", ("arms", number), message)
 
 
@@ -120,10 +121,13 @@ def _scales(protocol: Protocol) -> Iterator[Said]:
 
 def _columns(protocol: Protocol) -> Iterator[Said]:
     """Every column of the tables is written by one question (or by one an arm)."""
+    from study.advice.columns import KEYS
     from study.tables.columns import PARTICIPANTS, TRIALS
 
     fixed = {"participants": {c.name for c in PARTICIPANTS}, "trials": {c.name for c in TRIALS} | {"answer"}}
     writers: dict[tuple[str, str], list[tuple[str, set[str]]]] = defaultdict(list)
+    if protocol.varies:
+        fixed["trials"] |= set(KEYS)
     for table, name, path, stage, arms in _written(protocol):
         if name in fixed[table]:
             yield Said("column-reserved", path, f"'{name}' is a column of the {table} table already.")

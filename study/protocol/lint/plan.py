@@ -237,7 +237,7 @@ class _Plan:
 
     def _measures(self) -> Iterator[Said]:
         advised = any(arm.advice for arm in self.protocol.arms) and any(
-            item.advice for item in self.protocol.items
+            item.advice or self.protocol.varies for item in self.protocol.items
         )
         for number, table in enumerate(self.protocol.plan.measures):
             path: Path = ("plan", "measures", number)

@@ -337,6 +337,14 @@ SLIPS = [
     ),
     Slip("assumption-unknown", "control: 0.9,", "contrl: 0.9,", "assumptions.agree_right.contrl"),
     Slip("power-never-simulated", "", "", "plan"),
+    Slip("live-without-prompt", "", "", "model.prompt"),
+    Slip("live-not-pinned", "", "", "model.temperature"),
+    Slip("live-without-seed", "", "", "model.seed"),
+    Slip("live-without-fallback", "", "", "live.fallback"),
+    Slip("live-verdict-unknown", "", "", "live.verdict", "'agree' is missing"),
+    Slip("live-opening-phrased", "", "", "live.verdict", "phrases 'first' itself"),
+    Slip("live-without-probes", "", "", "live"),
+    Slip("probes-without-live", "", "", "probes"),
 ]
 
 
@@ -393,8 +401,48 @@ SPECIAL = {
 }
 
 
+MODEL = "model: {name: some-model, temperature: 0.0, seed: 1, prompt: Answer briefly.}\n"
+PROBES = "probes: {every_hours: 6, questions: [{id: plain, prompt: What is two and two}]}\n"
+ASKED = "live: {seconds: 20, fallback: Nothing can be shown.}\n"
+LIVE = re.sub(r"    advice: \{.*\}\n", "", TEXT).replace(
+    "hedged: {count: 2, balance: [ai_correct]}", "hedged: {count: all}"
+)
+LIVE = LIVE.replace("plan:\n", MODEL + ASKED + PROBES + "plan:\n", 1)
+SPECIAL |= {
+    "live-without-prompt": LIVE.replace("prompt: Answer briefly.", 'prompt: ""'),
+    "live-not-pinned": LIVE.replace(" temperature: 0.0,", ""),
+    "live-without-seed": LIVE.replace(" seed: 1,", ""),
+    "live-without-fallback": LIVE.replace("Nothing can be shown.", '" "'),
+    "live-verdict-unknown": LIVE.replace("{seconds: 20,", "{verdict: none, seconds: 20,"),
+    "live-opening-phrased": LIVE.replace(
+        "{seconds: 20,", "{instructions: {first: Sound unsure.}, seconds: 20,"
+    ),
+    "live-without-probes": LIVE.replace(PROBES, ""),
+    "probes-without-live": TEXT.replace("plan:\n", MODEL + PROBES + "plan:\n", 1),
+}
+
+
 def test_a_clean_protocol_gets_no_finding() -> None:
     assert lint(small()) == []
+
+
+def test_a_clean_protocol_with_live_answers_gets_no_finding() -> None:
+    assert lint(read(LIVE)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("    correction: It is not so.\n", "", "wrong-answer-without-correction"),
+        (
+            "  - {id: debrief, kind: debrief, text: This is what it was about.}\n",
+            "",
+            "wrong-answer-without-debrief",
+        ),
+    ],
+)
+def test_a_live_answer_may_be_wrong_so_it_is_corrected_and_debriefed(old: str, new: str, code: str) -> None:
+    assert code in {finding.code for finding in lint(read(LIVE.replace(old, new)))}
 
 
 @pytest.mark.parametrize("slip", SLIPS, ids=[f"{n} {slip.code}" for n, slip in enumerate(SLIPS)])
