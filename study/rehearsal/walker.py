@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from urllib.parse import urlencode
 
 import aiohttp
 import numpy as np
@@ -15,6 +16,7 @@ from yarl import URL
 from study.rehearsal.behaviour import Person
 from study.rehearsal.forms import ShownPage, read
 
+FORM = "application/x-www-form-urlencoded"
 MOST_PAGES = 400
 MOST_TRIES = 5
 QUIRKS = {"double_click": 0.02, "back": 0.01, "reload": 0.02}
@@ -160,8 +162,11 @@ class Walker:
     ) -> tuple[int, str, str]:
         """One request and its answer. Raises aiohttp.ClientError when the connection breaks."""
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        body = None
+        if fields is not None:
+            headers["Content-Type"], body = FORM, urlencode(fields).encode()
         async with self.http.request(
-            method, url, data=fields, headers=headers, allow_redirects=False
+            method, url, data=body, headers=headers, allow_redirects=False
         ) as answer:
             self._keep(answer.headers.getall("Set-Cookie", []))
             location = answer.headers["Location"] if answer.status in (301, 302, 303) else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from argparse import ArgumentParser
 from typing import Any
 
+import uvloop
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
                 pauses=not options["no_pauses"],
                 completed=lambda: bar.update(1),
             )
-            result = asyncio.run(cohort.run(wanted))
+            result = uvloop.run(cohort.run(wanted))
         self.report(result)
 
     def rehearsal(self, slug: str) -> Study:
