@@ -31,8 +31,8 @@ fix: install         ## what can be put right by itself
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-bench: install       ## page turns against oTree's, in one run
-	@$(RUN) -m benchmarks.pages $(ARGS)
+bench: install       ## every benchmark; ONLY=mixed, moral_graph, streams or pages runs one, ARGS are that one's own
+	@$(RUN) -m benchmarks $(addprefix --only ,$(ONLY)) $(ARGS)
 
 reproduce: install   ## run a bundle's plan again in a new environment and compare every number; BUNDLE=folder
 	@$(RUN) -m study.evidence.reproduce --clean $(BUNDLE)

@@ -1,4 +1,4 @@
-"""`make bench`: page turns through Heed and through oTree, in one run on one machine.
+"""`make bench ONLY=pages`: page turns through Heed and through oTree, in one run on one machine.
 
 Both serve the same flow from a fresh database each, on the same PostgreSQL with durable commits, to the same walkers.
 Runs are interleaved and repeated; medians are printed, and ratios, beside two figures of the machine itself.
@@ -7,7 +7,6 @@ Runs are interleaved and repeated; medians are printed, and ratios, beside two f
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import statistics
 import sys
@@ -47,7 +46,7 @@ def measure(server: Server, at_once: int, people: int) -> Run:
     """Send `people` through `server`, `at_once` at a time; cpu_ms is the server's processor time a page turn."""
     entries = server.entries(people)
     before = server.cpu_seconds()
-    record, seconds = asyncio.run(crowd("127.0.0.1", server.port, entries, at_once, server.right_answers()))
+    record, seconds = uvloop.run(crowd("127.0.0.1", server.port, entries, at_once, server.right_answers()))
     used = server.cpu_seconds() - before
     for failure in record.failures[:3]:
         print(f"  {server.name}: {failure[:400]}", file=sys.stderr)
@@ -74,7 +73,7 @@ def repetition(makers: list[Callable[[], Server]], crowds: dict[int, int]) -> li
             server = make()
             server.__enter__()
             servers.append(server)
-            asyncio.run(
+            uvloop.run(
                 crowd("127.0.0.1", server.port, server.entries(2), 2, server.right_answers())
             )  # warm up
         return [report(measure(server, at_once, n)) for at_once, n in crowds.items() for server in servers]
