@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import uvloop
+
 from benchmarks import calibration
 from benchmarks.systems import Heed, OTree, Server
 from benchmarks.walk import crowd

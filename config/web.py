@@ -6,16 +6,13 @@ while the system keeps new connections waiting.
 
 from __future__ import annotations
 
-import gc
 import socket
 import sys
-from importlib import import_module
 
 import uvicorn
 
 APPLICATION = "config.asgi:application"
 GRACE = 3  # seconds for open event streams when the server stops
-GARBAGE = (50_000, 20, 20)  # a page makes some 10,000 objects; collecting every 700 cost a twentieth of its time
 
 
 def settings(**more: object) -> uvicorn.Config:
@@ -32,10 +29,6 @@ def settings(**more: object) -> uvicorn.Config:
 
 def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
-    import_module(APPLICATION.partition(":")[0])
-    gc.collect()
-    gc.freeze()  # what was loaded stays: the collector need not look at it again
-    gc.set_threshold(*GARBAGE)
     uvicorn.Server(settings()).run(sockets=[listener])
 
 
