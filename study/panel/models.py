@@ -70,6 +70,7 @@ class Simulation(models.Model):
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     result = models.JSONField(null=True, blank=True)
+    figure = models.TextField(blank=True, help_text="the power curve as SVG")
     problem = models.TextField(blank=True)
 
     class Meta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -17,7 +17,7 @@ from study.panel.forms import plain
 from study.panel.frame import page
 from study.panel.models import Simulation
 from study.panel.signing_in import second_person
-from study.panel.simulating import ask, finished_power, is_lost, latest
+from study.panel.simulating import ask, cancel, finished_figure, finished_power, is_lost, latest
 from study.panel.standing import power_rows
 from study.protocol import Protocol, ProtocolError
 from study.registration import actions as registration
@@ -25,6 +25,7 @@ from study.registration.errors import Refused
 from study.registration.models import Study
 
 State = Study.State
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 AMENDABLE = (State.REGISTERED, State.COLLECTING, State.PAUSED)
 
 
@@ -206,10 +207,29 @@ def power(request: HttpRequest, slug: str) -> HttpResponse:
         "overview",
         power=rows,
         simulated=found,
+        document=document,
         protocol=document.protocol,
         draft=seen.study.state == State.DRAFT,
         **simulation(seen.study, document),
     )
+
+
+@require_POST
+def cancel_power(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take back a simulation that is under way."""
+    seen = study_for(request, slug, Right.EDIT)
+    if cancel(study=seen.study, by=visitor(request)):
+        messages.success(request, "The simulation is taken back.")
+    return redirect("panel:register", slug=slug)
+
+
+@require_safe
+def power_figure(request: HttpRequest, slug: str) -> HttpResponse:
+    """The power curve of the document as it is now."""
+    seen, document = _opened(request, slug, Right.SEE)
+    if not (svg := finished_figure(seen.study, document.sha256)):
+        raise Http404
+    return HttpResponse(svg, content_type="image/svg+xml", headers={"Content-Security-Policy": SVG_POLICY})
 
 
 def filled(protocol: Protocol, study: Study) -> list[Any]:

@@ -25,6 +25,13 @@ SILENCE = timedelta(minutes=5)
 LEAST, MOST = 20, 1000
 MOST_PEOPLE = 2000
 AT_ONCE = 40
+WRITTEN_EVERY = timedelta(seconds=1)
+SHARES = (0.5, 0.75, 1.0, 1.25)
+"""The sizes at which power is simulated, as shares of the sample."""
+
+
+class Cancelled(Exception):
+    """Somebody took the work back while it was done."""
 
 
 @transaction.atomic
@@ -41,8 +48,9 @@ def ask(*, study: Study, kind: str, wanted: int, by: Any, address: str = "") -> 
     if under_way is not None:
         _finish(under_way, problem="The worker went silent.")
     digest = sha256(from_canonical(study.draft)) if kind == Kind.POWER else current(study).sha256
+    total = wanted * (len(SHARES) if kind == Kind.POWER else 1)
     made = Simulation.objects.create(
-        study=study, kind=kind, sha256=digest, wanted=wanted, by=by, address=address, total=wanted
+        study=study, kind=kind, sha256=digest, wanted=wanted, by=by, address=address, total=total
     )
     audit(
         study,
@@ -86,11 +94,13 @@ def perform(simulation_id: int) -> None:
         return
     one = Simulation.objects.select_related("study").get(pk=simulation_id)
     try:
-        result = _power(one) if one.kind == Kind.POWER else _cohort(one)
+        told = _power(one) if one.kind == Kind.POWER else {"result": _cohort(one)}
+    except Cancelled:
+        return
     except Exception as error:
         _finish(one, problem=f"{type(error).__name__}: {error}"[:2000])
         raise
-    _finish(one, result=result)
+    _finish(one, **told)
 
 
 def _finish(one: Simulation, **told: Any) -> None:
@@ -98,24 +108,50 @@ def _finish(one: Simulation, **told: Any) -> None:
 
 
 def _told(one: Simulation) -> Callable[[int, int], None]:
-    """Writes progress down, at most once a second."""
+    """Writes progress down, at most once a second.
+
+    Raises Cancelled when somebody finished the row meanwhile."""
     last = timezone.now()
 
     def tell(done: int, total: int) -> None:
         nonlocal last
         now = timezone.now()
-        if now - last > timedelta(seconds=1):
+        if now - last > WRITTEN_EVERY:
             last = now
-            Simulation.objects.filter(pk=one.pk).update(done=done, total=total, active_at=now)
+            open_row = Simulation.objects.filter(pk=one.pk, finished_at=None)
+            if not open_row.update(done=done, total=total, active_at=now):
+                raise Cancelled
 
     return tell
 
 
 def _power(one: Simulation) -> dict[str, Any]:
+    """What its row is told in the end."""
     from study.registration.power import simulate
 
     protocol = from_canonical(one.study.draft)
-    return simulate(protocol, runs=one.wanted, progress=_told(one), workers=2)
+    result = simulate(protocol, runs=one.wanted, progress=_told(one), workers=2, shares=SHARES)
+    return {"result": result, "figure": curve(result)}
+
+
+def curve(result: dict[str, Any]) -> str:
+    """The power curve with its Monte-Carlo band as SVG; '' where no hypothesis has one."""
+    import pandas as pd  # only the worker draws
+
+    from analysis.figures import power_curve
+
+    rows = [row for row in result.get("curve", []) if row["power"] is not None]
+    return power_curve(pd.DataFrame(rows), target=result["target"]).svg().decode() if rows else ""
+
+
+@transaction.atomic
+def cancel(*, study: Study, by: Any) -> bool:
+    """Take a power simulation back that is under way; its worker stops at the next sign of life."""
+    open_rows = Simulation.objects.filter(study=study, kind=Kind.POWER, finished_at=None)
+    found = open_rows.update(finished_at=timezone.now(), problem=f"Cancelled by {name_of(by)}.")
+    if found:
+        audit(study, name_of(by), "cancelled simulated power")
+    return bool(found)
 
 
 def _cohort(one: Simulation) -> dict[str, Any]:
@@ -135,7 +171,7 @@ def _cohort(one: Simulation) -> dict[str, Any]:
 
 def latest(study: Study, kind: str, digest: str = "") -> Simulation | None:
     """The last one asked for; with `digest` only of that document."""
-    found = Simulation.objects.filter(study=study, kind=kind)
+    found = Simulation.objects.filter(study=study, kind=kind).defer("figure")
     return (found.filter(sha256=digest) if digest else found).first()
 
 
@@ -143,3 +179,9 @@ def finished_power(study: Study, digest: str) -> dict[str, Any] | None:
     """The last power that was simulated for exactly this document."""
     found = Simulation.objects.filter(study=study, kind=Kind.POWER, sha256=digest, result__isnull=False)
     return found.values_list("result", flat=True).first()
+
+
+def finished_figure(study: Study, digest: str) -> str:
+    """The curve of the last power that was simulated for exactly this document; '' for none."""
+    found = Simulation.objects.filter(study=study, kind=Kind.POWER, sha256=digest, result__isnull=False)
+    return found.values_list("figure", flat=True).first() or ""

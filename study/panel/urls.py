@@ -51,6 +51,8 @@ urlpatterns = [
     inside(ONE + "versions/<int:number>/restore/", editor_versions.restore, "restore"),
     inside(ONE + "register/", protocols.register, "register"),
     inside(ONE + "power/", protocols.power, "power"),
+    inside(ONE + "power/cancel/", protocols.cancel_power, "cancel-power"),
+    inside(ONE + "power/curve.svg", protocols.power_figure, "power-figure"),
     inside(ONE + "rehearse/", studies.rehearse, "rehearse"),
     inside(ONE + "monitor/", watching.watch, "monitor"),
     inside(ONE + "participants/", people.participants, "participants"),

@@ -8,7 +8,7 @@ outcome the assumptions say nothing of is left out, by name and with the reason:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,27 +41,37 @@ class Prepared:
 
 
 def simulate(
-    protocol: Protocol, *, runs: int, progress: Progress | None = None, workers: int | None = None
+    protocol: Protocol,
+    *,
+    runs: int,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    shares: Sequence[float] = (1.0,),
 ) -> dict[str, Any]:
     """Simulated power of every hypothesis at the registered sample, as JSON values.
 
-    runs: simulated studies per model and family, at least 20. progress is called with (studies done, in all). Keys of
+    runs: simulated studies per model, family and size, at least 20. shares: the sizes, as shares of the registered
+    sample (1 among them); with more than one the result has a `curve`: rows of test, size (participants over all
+    arms), power, low, high, simulations. progress is called with (studies done, in all). Keys of
     the result: runs, participants, target, seed, sha256 (of the protocol), hypotheses (id to power, 95 % Monte Carlo
     interval low and high, mean width of the contrast's interval, participants analysed, share of failed fits),
     left_out (id to reason), notes.
     """
     prepared, left_out = prepare(protocol)
     found: dict[str, dict[str, float | None]] = {}
+    rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for number, one in enumerate(prepared):
         rng = np.random.default_rng([protocol.assumptions.seed, number])
-        before, total = number * runs, len(prepared) * runs
+        each = runs * len(shares)
+        before, total = number * each, len(prepared) * each
+        sizes = {round(one.participants * share): share for share in shares}
         step = _shifted(progress, before, total)
         try:
             curve = simulate_power(
                 one.design,
                 one.effects,
-                [one.participants],
+                list(sizes),
                 rng,
                 simulations=runs,
                 workers=workers,
@@ -70,7 +80,8 @@ def simulate(
         except ModelError as error:
             left_out |= {test.name: str(error) for test in one.design.tests}
             continue
-        found |= _rows(curve.table)
+        found |= _rows(curve.table[curve.table["size"] == one.participants])
+        rows += _curve(curve.table, sizes, protocol.sample.target)
         notes += curve.notes
     return {
         "runs": runs,
@@ -81,7 +92,24 @@ def simulate(
         "hypotheses": {h.id: found[h.id] for h in protocol.plan.hypotheses if h.id in found},
         "left_out": {h.id: left_out[h.id] for h in protocol.plan.hypotheses if h.id in left_out},
         "notes": list(dict.fromkeys(notes)),
+        **({"curve": rows} if len(shares) > 1 else {}),
     }
+
+
+def _curve(table: pd.DataFrame, sizes: Mapping[int, float], target: int) -> list[dict[str, Any]]:
+    """The points of the tests' curves, at sizes of the whole sample."""
+    kept = table[table["test"] != "all of them"].to_dict("records")
+    return [
+        {
+            "test": row["test"],
+            "size": round(target * sizes[int(row["size"])]),
+            "power": _number(row["power"]),
+            "low": _number(row["low"]),
+            "high": _number(row["high"]),
+            "simulations": int(row["simulations"]),
+        }
+        for row in kept
+    ]
 
 
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -39,12 +39,16 @@ def test_power_is_asked_for_once_made_and_kept_with_the_registration(boss: Clien
     assert boss.post(POWER, {"runs": "20"}).status_code == 302
     boss.post(POWER, {"runs": "20"})
     assert len(sent) == 1
-    assert "0 of 20 done" in boss.get(POWER, HTTP_HX_REQUEST="true").content.decode()
+    assert "0 of 80 done" in boss.get(POWER, HTTP_HX_REQUEST="true").content.decode()
     tasks.simulate(sent[0])
     tasks.simulate(sent[0])
     page = boss.get(REGISTER)
     assert [row["id"] for row in page.context["power"]] == ["h1"]
     assert "power-never-simulated" not in page.content.decode()
+    curve = boss.get(POWER + "curve.svg")
+    assert curve.headers["Content-Type"] == "image/svg+xml"
+    assert b"95% Monte-Carlo interval" in curve.content
+    assert [row["size"] for row in page.context["simulated"]["curve"]] == [6, 9, 12, 15]
     boss.post(REGISTER, {"seen": page.context["document"].sha256})
     kept = study.registrations.get().power
     assert kept == Simulation.objects.get().result
@@ -97,3 +101,31 @@ def test_simulated_people_enter_open_rehearsals_only(boss: Client, sent: list[in
     refused = boss.post("/panel/studies/tiny-rehearsal/rehearse/", {"wanted": "5"}, follow=True)
     assert "Open the study first" in refused.content.decode()
     assert not sent
+
+
+def test_a_simulation_is_taken_back_and_its_worker_stops(
+    boss: Client, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = factories.draft()
+    simulating.ask(study=study, kind="power", wanted=100, by=None)
+    monkeypatch.setattr(simulating, "WRITTEN_EVERY", timedelta(0))
+    stages: list[int] = []
+
+    def taken_back_half_way(one: Simulation) -> dict[str, Any]:
+        tell = simulating._told(one)
+        tell(10, 400)
+        stages.append(Simulation.objects.get().done)
+        boss.post(POWER + "cancel/")
+        tell(20, 400)
+        stages.append(20)
+        return {"result": {}}
+
+    monkeypatch.setattr(simulating, "_power", taken_back_half_way)
+    tasks.simulate(sent[0])
+    assert stages == [10]
+    made = Simulation.objects.get()
+    assert (made.done, made.problem, made.result) == (10, "Cancelled by boss.", None)
+    assert AuditEntry.objects.filter(action="cancelled simulated power").count() == 1
+    boss.post(POWER + "cancel/")
+    assert AuditEntry.objects.filter(action="cancelled simulated power").count() == 1
+    assert boss.get(POWER + "curve.svg").status_code == 404
