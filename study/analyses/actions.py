@@ -22,6 +22,8 @@ from study.tables.consort import flow
 from study.tables.tidy import Progress, Tables, quiet, tidy
 
 Step = Callable[[str], None]
+BESIDE_MODELS = 8
+"""Steps of a run beside its models: tables, exclusions, measures, at most four other ways, the report."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def analyse(
         study=study, registration=registration, by=by, confirmatory=study.state in blinding.OVER
     )
     try:
-        return _filled(run_row, study, step, progress)
+        return _filled(run_row, study, _told(run_row, step), progress)
     except Exception as error:
         AnalysisRun.objects.filter(pk=run_row.pk).update(
             state=AnalysisRun.State.FAILED,
@@ -56,6 +58,22 @@ def analyse(
             finished_at=timezone.now(),
         )
         raise
+
+
+def _told(run_row: AnalysisRun, step: Step) -> Step:
+    """Writes each step to the run's row, so that a page can show it, and passes it on."""
+    models = len(protocol_of(run_row.registration_id).plan.models)
+    done = 0
+
+    def tell(text: str) -> None:
+        nonlocal done
+        done += 1
+        AnalysisRun.objects.filter(pk=run_row.pk).update(
+            step=text[:200], steps_done=done, steps_total=models + BESIDE_MODELS, active_at=timezone.now()
+        )
+        step(text)
+
+    return tell
 
 
 def _filled(run_row: AnalysisRun, study: Study, step: Step, progress: Progress) -> Analysed:

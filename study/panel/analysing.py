@@ -72,7 +72,11 @@ def standing(study: Study) -> dict[str, Any]:
         .select_related("by", "registration")[:20]
     )
     asked = AuditEntry.objects.filter(study=study, action=ASKED).order_by("-number").first()
-    running = [r for r in runs if r.state == AnalysisRun.State.RUNNING and now - r.started_at < PATIENCE]
+    running = [
+        r
+        for r in runs
+        if r.state == AnalysisRun.State.RUNNING and now - (r.active_at or r.started_at) < PATIENCE
+    ]
     queued = (
         asked is not None and now - asked.at < PATIENCE and not any(r.started_at >= asked.at for r in runs)
     )
@@ -82,6 +86,7 @@ def standing(study: Study) -> dict[str, Any]:
         "runs": [(run, run.state == AnalysisRun.State.RUNNING and run not in running) for run in runs],
         "waiting": bool(running or queued),
         "queued": queued,
+        "running": running[0] if running else None,
         "seconds": round((now - since).total_seconds()) if since else 0,
         "done": done,
         "verdicts": _verdicts(done) if done else [],

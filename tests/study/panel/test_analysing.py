@@ -79,3 +79,24 @@ def test_a_failed_run_says_why(boss: Client) -> None:
         study=study, registration=registration, state="failed", problem="ModelError: no variance"
     )
     assert "no variance" in boss.get(ADDRESS).content.decode()
+
+
+def test_a_running_analysis_says_at_which_step_it_is(boss: Client) -> None:
+    """The page is looked at from inside the run, at every step, as somebody who watches would see it."""
+    study = walked()
+    seen: list[tuple[int, str]] = []
+
+    def look(text: str) -> None:
+        page = boss.get(ADDRESS, HTTP_HX_REQUEST="true").content.decode()
+        said = page.split('role="status">')[1].split("</p>")[0]
+        row = AnalysisRun.objects.get()
+        assert f"step {row.steps_done} of at most {row.steps_total}" in said
+        assert row.step == text
+        seen.append((row.steps_done, text))
+
+    analyses.analyse(study=study, step=look)
+    assert [number for number, _ in seen] == list(range(1, len(seen) + 1))
+    assert [text for _, text in seen][:3] == ["tables", "exclusions", "model agreement"]
+    assert seen[-1][1] == "report"
+    assert len(seen) <= 1 + analyses.BESIDE_MODELS
+    assert "What was found" in boss.get(ADDRESS).content.decode()
