@@ -159,6 +159,8 @@ for _name in (
         globals()[f"HEED_LLM_{_name}"] = number(f"HEED_LLM_{_name}", default=1)
 CELERY_BEAT_SCHEDULE = {
     "llm-sweep": {"task": "llm.sweep", "schedule": 2.0, "options": {"expires": 10, "queue": "participant"}},
+    "phrasing-sweep": {"task": "study.sweep_phrasings", "schedule": 60.0, "options": {"expires": 50}},
+    "probes": {"task": "study.probe", "schedule": 30.0, "options": {"expires": 25}},
     "slot-sweep": {"task": "study.sweep_slots", "schedule": 60.0, "options": {"expires": 50}},
 }
 

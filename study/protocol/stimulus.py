@@ -1,7 +1,8 @@
 """The exact words of the AI that a participant reads on one item.
 
 The arm changes only the phrase; the body is the item's own, byte for byte, in every arm. A phrase put before
-the body replaces its lead ('Yes, …' becomes 'I'm not sure, but my guess is …').
+the body replaces its lead ('Yes, …' becomes 'I'm not sure, but my guess is …'). Only where a phrasing gives the whole
+answer of an item, rewritten (`answers`), that is shown instead.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ def stimulus(protocol: Protocol, item: Item, arm: Arm, hedged: bool, language: s
     phrasing = protocol.phrasings_by_id["plain"]
     if hedged and item.advice.answer != UNSURE:
         phrasing = protocol.phrasings_by_id[arm.phrasing]
+    if (whole := (phrasing.answers or {}).get(item.id)) is not None:
+        words = protocol.say(whole, language)
+        return Stimulus(text=words, phrase="", phrasing_id=phrasing.id, body=words, lead="")
     phrase = protocol.say(phrasing.items.get(item.id, phrasing.text), language)
     if phrasing.placement == "numeric":
         phrase = phrase.replace("{probability}", _percent(item))

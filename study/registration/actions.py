@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from study.assignment.slots import insert
+from study.phrasing import provenance
 from study.protocol import Finding, Protocol, canonical, from_canonical, lint, read, sha256
 from study.protocol import document as plain
 from study.protocol.difference import difference
@@ -119,6 +120,8 @@ def refuse_unless_registrable(
     if seed:
         check_seed(seed)
     check_two_people(protocol, by, approved_by)
+    if unapproved := provenance.problems(study, protocol):
+        raise Refused(*unapproved)
     return without_errors(protocol, powered=powered)
 
 
