@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "config",
     "elicitation",
     "study",
+    "study.accounts",
     "llm",
     "unfold",
     "django.contrib.admin",
@@ -80,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "study.accounts.sessions.limits",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -187,6 +189,17 @@ STORAGES = {
 MEDIA_ROOT = STATE_DIR / "media"
 
 LOGIN_URL = "/panel/login/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {},
+        "MinimumLengthValidator": {"min_length": 10},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
+]
+HEED_REQUIRE_TOTP = words("HEED_REQUIRE_TOTP", default=[])  # roles that need a second factor, or `all`
+HEED_IDLE_MINUTES = number("HEED_IDLE_MINUTES", default=120)  # without work on the panel, then sign in again
 LOGIN_REDIRECT_URL = "/panel/"
 LOGOUT_REDIRECT_URL = "/"
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.utils.dateparse import parse_datetime
 
 from analysis.plan.results import Results
+from study.advice.models import ProbeRound
 from study.analyses.blinding import early_looks
 from study.analyses.language_model import answered, others
 from study.analyses.models import AnalysisRun
@@ -58,6 +59,8 @@ def deviations(evidence: Evidence) -> list[Deviation]:
         _amendments,
         _models,
         _language_model,
+        _probes,
+        _live_answers,
         _missing,
         _time,
         _log,
@@ -178,6 +181,41 @@ def _language_model(e: Evidence) -> list[Deviation]:
     fine = f"{sum(counts.values())} calls were answered, all by the registered model '{registered}'."
     level: Level = "note" if e.study.mode == Study.Mode.REHEARSAL else "deviation"
     return _point("Language model", others(counts, registered), fine, level)
+
+
+def _probes(e: Evidence) -> list[Deviation]:
+    """Did the model stay what it was, as far as the registered questions show?"""
+    if e.protocol.probes is None:
+        return []
+    rounds = list(ProbeRound.objects.filter(study=e.study))
+    if not any(r.reference == r.number for r in rounds):
+        text = f"{len(rounds)} rounds of probes, and in none was every question answered: changes cannot be seen."
+        return [Deviation("Probes of the model", "deviation", text)]
+    told = [
+        f"Round {r.number} of {r.asked_at:%Y-%m-%d %H:%M}: {change}" for r in rounds for change in r.changes
+    ]
+    fine = f"{len(rounds)} rounds of probes; none was beyond the registered tolerance."
+    found = _point("Probes of the model", told, fine)
+    if unanswered := sum(r.unanswered for r in rounds):
+        found.append(Deviation("Probes of the model", "note", f"{unanswered} questions got no answer."))
+    return found
+
+
+def _live_answers(e: Evidence) -> list[Deviation]:
+    """How many live answers never came, and of how many it is not known what they said."""
+    trials = e.tables.trials
+    if e.protocol.live is None or "advice_source" not in trials:
+        return []
+    shown = trials["advice_source"].notna()
+    fallen = int((trials["advice_source"] == "fallback").sum())
+    unread = int((trials["advice_source"].eq("live") & trials["advice"].isna()).sum())
+    told = [
+        f"{fallen} of {int(shown.sum())} answers did not come in time; the registered fallback was shown."
+    ]
+    told = told if fallen else []
+    if unread and e.protocol.live.verdict != "none":
+        told.append(f"Of {unread} live answers it is not known which option they give.")
+    return _point("Live answers", told, f"All {int(shown.sum())} answers came in time and were read.", "note")
 
 
 def _missing(e: Evidence) -> list[Deviation]:

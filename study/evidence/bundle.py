@@ -179,6 +179,8 @@ def _models(study: Study, protocols: dict[int, Protocol], folder: Path) -> None:
     calls = list(modelcalls.rows(study))
     if not calls:
         return
+    if rounds := list(modelcalls.probe_rounds(study)):
+        records.write_lines(folder / "probes.jsonl", rounds)
     records.write_lines(folder / "calls.jsonl", calls)
     points = modelcalls.sheet(protocols[max(protocols)], calls)
     records.write_json(folder / "guide-llm.json", points)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 
 from study.advice.columns import COLUMNS, KEYS
+from study.advice.models import ProbeRound
 from study.assignment.models import Slot, SlotReturn
 from study.protocol.types import Protocol, Stage
 from study.registration.errors import Refused
@@ -48,6 +49,10 @@ FIELDS: dict[type[models.Model], dict[str, tuple[str, ...]]] = {
         OUT: ("session", "number", "page", "attempt", "payload", "salt", "commitment", "link", "shown_at",
               "received_at"),
         NEVER: ("id",),
+    },
+    ProbeRound: {
+        OUT: ("number", "reference", "asked_at", "concluded_at", "answers", "distance", "same_share", "changes"),
+        NEVER: ("id", "study"),
     },
     TraceEvent: {
         OUT: ("session", "page", "load", "number", "kind", "data", "client_ms", "received_at"),

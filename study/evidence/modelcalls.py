@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llm.models import Call
+from study.advice.models import ProbeRound
+from study.advice.prompts import VERDICT
 from study.protocol.types import Protocol
 from study.registration.models import Study
 from study.session.chain import stamp
@@ -23,15 +25,32 @@ PLAIN = ("kind", "purpose", "template", "template_version", "prompt_hash", "mode
 def rows(study: Study) -> Iterator[dict[str, Any]]:
     """One row a call, oldest first, streamed."""
     for call in Call.objects.of_study(study.pk).order_by("created_at", "id").iterator(chunk_size=500):
-        row = {name: getattr(call, name) for name in PLAIN}
+        row = {"id": str(call.pk)} | {name: getattr(call, name) for name in PLAIN}
         row["asked_at"] = stamp(call.created_at)
         row["finished_at"] = stamp(call.finished_at) if call.finished_at else None
         row["by_participant"] = bool(call.participant) or call.prompt == {"erased": True}
         row["fallback_shown"] = call.is_fallback and bool(call.fallback)
         row["sampling"] = call.prompt.get("sampling") if isinstance(call.prompt, dict) else None
+        if call.purpose == VERDICT and isinstance(call.data, dict):
+            row |= {"of": call.key.removeprefix("verdict:"), "verdict": call.data.get("verdict")}
         if not row["by_participant"]:
             row |= {"prompt": call.prompt, "text": call.text}
         yield row
+
+
+def probe_rounds(study: Study) -> Iterator[dict[str, Any]]:
+    """One row a round of probes, oldest first."""
+    for one in ProbeRound.objects.filter(study=study):
+        yield {
+            "round": one.number,
+            "reference": one.reference,
+            "asked_at": stamp(one.asked_at),
+            "concluded_at": stamp(one.concluded_at),
+            "answers": one.answers,
+            "distance": one.distance,
+            "same_share": one.same_share,
+            "changes": one.changes,
+        }
 
 
 def sheet(protocol: Protocol, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from django.db.models import BooleanField, Case, Count, Q, Sum, Value, When
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
+from study.advice.models import ProbeRound
 from study.assignment.models import Slot, SlotReturn
 from study.protocol.types import Protocol
 from study.registration.frozen import protocol_of
@@ -309,6 +310,16 @@ def returns_of(study: Study) -> list[dict[str, Any]]:
     return [
         dict(row) for row in kept.values("at", "reason", "slot__number", "session__participant__code")[:8]
     ]
+
+
+def probes(study: Study) -> dict[str, Any]:
+    """How often the model was probed, and the rounds beyond the registered tolerance, latest first. One query."""
+    rounds = list(ProbeRound.objects.filter(study=study).defer("answers").order_by("-number")[:LATEST])
+    return {
+        "rounds": len(rounds),
+        "last": rounds[0] if rounds else None,
+        "changed": [r for r in rounds if r.changes],
+    }
 
 
 def calls(study: Study, now: datetime) -> dict[str, Any]:

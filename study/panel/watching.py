@@ -58,5 +58,6 @@ def figures(seen: Seen, registration_id: int) -> dict[str, Any]:
         "flags": monitor.flags(people, protocol) if people else [],
         "arrivals": monitor.arrivals(study, now),
         "calls": monitor.calls(study, now),
+        "probes": monitor.probes(study) if protocol.probes else None,
         "budget": protocol.model.budget_usd if protocol.model else None,
     }
