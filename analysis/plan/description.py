@@ -11,10 +11,11 @@ from scipy import stats
 
 from analysis.estimate import ratio_estimate
 from analysis.measures import reliance
+from analysis.plan.calibrated import scores
 from analysis.plan.columns import ColumnError, Tables, outcome_table
 from analysis.plan.people import RuleError, holding, same
 from analysis.plan.results import Group, MeasureRow, Missing, Quantity, RankResult, finite, plain, quantity
-from analysis.plan.types import MeasureTable, Outcome, Plan, RankTest, Scalar, Summary
+from analysis.plan.types import CALIBRATION, MeasureTable, Outcome, Plan, RankTest, Scalar, Summary
 
 ANSWERS = ("truth", "advice", "initial", "final")
 NAMES = {"criterion_c": "criterion"}
@@ -88,7 +89,7 @@ def measure_rows(plan: Plan, trials: pd.DataFrame, warnings: list[str]) -> list[
     for number, table in enumerate(plan.measures):
         rng = np.random.default_rng([plan.seed, number])
         try:
-            found += _measures(plan, table, as_shares(trials), rng)
+            found += _measures(plan, table, trials, rng)
         except (ValueError, TypeError) as error:
             warnings.append(f"measures by {', '.join(table.by) or 'nothing'}: {error}")
     return found
@@ -112,17 +113,27 @@ def _measures(
     for name in table.by:
         if isinstance(known.get(name, pd.Series(dtype=object)).dtype, pd.CategoricalDtype):
             known = known.assign(**{name: known[name].cat.remove_unused_categories()})
+    rows = _reliance(plan, table, known, rng)
+    if asked := [m for m in table.measures if m in CALIBRATION]:
+        rows += scores(known, table, asked, rng)
+    return [_measure(row, table.by) for row in rows]
+
+
+def _reliance(
+    plan: Plan, table: MeasureTable, trials: pd.DataFrame, rng: np.random.Generator
+) -> list[dict[str, object]]:
+    asked = [NAMES.get(m, m) for m in table.measures if m not in CALIBRATION]
+    if not asked:
+        return []
     rows = reliance(
-        known,
+        as_shares(trials),
         by=table.by,
-        measures=[NAMES.get(m, m) for m in table.measures],
+        measures=asked,
         rng=rng,
         replicates=table.draws,
         no_verdict=plan.no_verdict,
     )
-    return [
-        _measure({str(key): value for key, value in row.items()}, table.by) for row in rows.to_dict("records")
-    ]
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _measure(row: dict[str, object], by: Sequence[str]) -> MeasureRow:

@@ -5,7 +5,7 @@ row per participant). No expression is ever evaluated as code: rules are column,
 parsed by `analysis.mixed`.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -152,24 +152,38 @@ class Hypothesis(Frozen):
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
 
 
+RelianceMeasure = Literal[
+    "agreement",
+    "accuracy",
+    "overreliance",
+    "underreliance",
+    "switch_fraction",
+    "rair",
+    "rsr",
+    "weight_of_advice",
+    "d_prime",
+    "criterion_c",
+]
+CalibrationScore = Literal["brier", "skill", "log_score", "ece", "mce", "ks", "auc", "overconfidence"]
+CALIBRATION: tuple[str, ...] = get_args(CalibrationScore)
+
+
 class MeasureTable(Frozen):
-    """Reliance measures to report, by groups, with intervals."""
+    """Reliance measures and calibration scores (`brier` to `overconfidence`) to report, by groups, with intervals."""
 
     by: list[Column] = ["arm"]
-    measures: list[
-        Literal[
-            "agreement",
-            "accuracy",
-            "overreliance",
-            "underreliance",
-            "switch_fraction",
-            "rair",
-            "rsr",
-            "weight_of_advice",
-            "d_prime",
-            "criterion_c",
-        ]
-    ] = ["agreement", "accuracy", "overreliance", "underreliance"]
+    measures: list[Literal[RelianceMeasure, CalibrationScore]] = [
+        "agreement",
+        "accuracy",
+        "overreliance",
+        "underreliance",
+    ]
+    probability: Column | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="of calibration scores: the column (0 to 100) that says how likely the final answer is right; "
+        "without it the answers themselves are the probabilities",
+    )
     draws: int = Field(default=1000, ge=100, le=20000, description="cluster bootstrap draws")
 
 

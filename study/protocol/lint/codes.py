@@ -161,6 +161,10 @@ CODES: dict[str, Code] = {
     ),
     "family-undeclared": Code("warning", "Several hypotheses of a family need a declared correction."),
     "two-stage-measure": Code("error", "This needs an answer before the advice; a one-stage flow has none."),
+    "not-a-probability": Code(
+        "error",
+        "Calibration is of stated probabilities; a rating on a few points is none.",
+    ),
     "measure-without-advice": Code("error", "Reliance cannot be measured where no arm shows advice."),
     "exclusion-after-treatment": Code(
         "error",

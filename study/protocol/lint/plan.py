@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from analysis.plan.types import Contrast, Exclusion, Model, Outcome, Rule, Scalar
+from analysis.plan.types import CALIBRATION, Contrast, Exclusion, MeasureTable, Model, Outcome, Rule, Scalar
 from study.protocol.lint.columns import known_columns
 from study.protocol.lint.said import Said
 from study.protocol.types import Protocol
 from study.protocol.walk import questions_of
 from study.protocol.yaml import nearest
 from study.stages.columns import Column
-from study.stages.configs import SurveyStage
+from study.stages.configs import SurveyStage, TrialsStage
 
 Path = tuple[str | int, ...]
 
@@ -243,12 +243,41 @@ class _Plan:
             path: Path = ("plan", "measures", number)
             for place, column in enumerate(table.by):
                 yield from self._column("trials", column, (*path, "by", place))
+            yield from self._calibration(path, table)
             for place, measure in enumerate(table.measures):
                 here = (*path, "measures", place)
                 if measure in TWO_STAGE and self.protocol.paradigm == "one-stage":
                     yield Said("two-stage-measure", here, f"'{measure}' needs an answer before the advice.")
                 if measure in RELIANCE and not advised:
                     yield Said("measure-without-advice", here, f"'{measure}' needs an AI's answer.")
+
+    def _calibration(self, path: Path, table: MeasureTable) -> Iterator[Said]:
+        """Scores of probabilities want probabilities: answers from 0 to 100, or a slider from 0 to 100."""
+        asked = [measure for measure in table.measures if measure in CALIBRATION]
+        if table.probability is not None:
+            yield from self._column("trials", table.probability, (*path, "probability"))
+            if table.probability in self.columns["trials"] and table.probability not in self._percentages:
+                message = f"'{table.probability}' is no slider from 0 to 100 of the trials."
+                yield Said("not-a-probability", (*path, "probability"), message)
+        elif asked and any(item.kind != "probability" for item in self.protocol.items):
+            message = f"'{asked[0]}' needs probabilities: name their column in 'probability'."
+            yield Said("not-a-probability", (*path, "measures"), message)
+
+    @cached_property
+    def _percentages(self) -> set[str]:
+        """Columns of the trials table that hold probabilities from 0 to 100."""
+        found: set[str] = set()
+        for stage in self.protocol.flow:
+            if isinstance(stage, TrialsStage):
+                asked = [("", q) for q in stage.questions] + [
+                    ("initial_", q) for q in stage.initial_questions
+                ]
+                found |= {
+                    f"{part}{q.id}"
+                    for part, q in asked
+                    if (q.kind, q.minimum, q.maximum) == ("slider", 0, 100)
+                }
+        return found
 
     def _summaries(self) -> Iterator[Said]:
         plan = self.protocol.plan

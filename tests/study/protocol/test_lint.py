@@ -320,6 +320,20 @@ SLIPS = [
         "plan.measures[1].measures[1]",
     ),
     Slip("two-stage-measure", FORMULA, FORMULA + " + initial_confidence", "plan.models[by-arm].formula"),
+    Slip(
+        "not-a-probability",
+        "  hypotheses:\n",
+        "  measures: [{measures: [brier], probability: confidence}]\n  hypotheses:\n",
+        "plan.measures[1].probability",
+        "'confidence' is no slider from 0 to 100",
+    ),
+    Slip(
+        "not-a-probability",
+        "  hypotheses:\n",
+        "  measures: [{measures: [accuracy, ece]}]\n  hypotheses:\n",
+        "plan.measures[1].measures",
+        "'ece' needs probabilities",
+    ),
     Slip("measure-without-advice", "", "", "plan.measures[1].measures[1]"),
     Slip("exclusion-after-treatment", "action: flag", "action: exclude", "plan.exclusions[bots]"),
     Slip(
@@ -498,3 +512,13 @@ def test_slopes_that_are_in_the_model_are_not_missed() -> None:
     formula = "formula: arm * ai_correct + (1 + ai_correct | participant) + (1 + arm | item)"
     text = BETWEEN_ITEMS.replace("formula: arm * ai_correct + (1 | participant) + (1 | item)", formula)
     assert [f.code for f in lint(read(text))] == ["few-items"]
+
+
+def test_a_slider_from_0_to_100_is_a_probability() -> None:
+    text = edited(
+        "        kind: likert\n        text: How sure are you?\n        anchors: [Not at all, Very]\n",
+        "        kind: slider\n        text: How likely is it?\n        minimum: 0\n        maximum: 100\n",
+    ).replace(
+        "  hypotheses:\n", "  measures: [{measures: [brier], probability: confidence}]\n  hypotheses:\n"
+    )
+    assert lint(read(text)) == []
