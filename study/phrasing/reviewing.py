@@ -34,7 +34,7 @@ def approve(*, draft: Draft, by: Person) -> Draft:
     study, protocol, draft = _at_hand(draft)
     if draft.state != State.OPEN:
         raise Refused(
-            f"This version is {draft.get_state_display()}: {draft.reason or 'there is nothing to approve'}"
+            f"This version is {draft.get_state_display().lower()}: {draft.reason or 'there is nothing to approve'}"
         )
     _refuse_outdated(draft)
     try:
@@ -57,7 +57,7 @@ def reject(*, draft: Draft, reason: str, by: Person) -> Draft:
     if not reason:
         raise Refused("Say why: the reason is kept with the text.")
     if not draft.move(State.REJECTED, allowed=[State.OPEN, State.APPROVED], reason=reason):
-        raise Refused(f"This version is {draft.get_state_display()}: it is not to be used as it is.")
+        raise Refused(f"This version is {draft.get_state_display().lower()}: it is not to be used as it is.")
     Decision.objects.create(draft=draft, by=_person(by), verdict=Verdict.REJECT, reason=reason)
     audit(study, name_of(by), "rejected a drafted text", _told(draft) | {"reason": reason})
     return draft
