@@ -40,3 +40,27 @@ class AnalysisRun(models.Model):
 
     def __str__(self) -> str:
         return f"analysis of {self.study_id} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Exploration(models.Model):
+    """A look at a closed study's outcomes that was not registered: what was compared, by whom, and what was seen."""
+
+    study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="explorations")
+    outcome = models.CharField(max_length=140, help_text="table.column")
+    predictor = models.CharField(max_length=140, help_text="table.column")
+    subgroup = models.CharField(max_length=140, blank=True, help_text="table.column that must have `value`")
+    value = models.CharField(max_length=200, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    result = models.JSONField(null=True, help_text="rows of analysis.exploring.means_by, and the unit")
+    figure = models.TextField(blank=True, help_text="SVG")
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} by {self.predictor} in {self.study_id}"

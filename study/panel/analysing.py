@@ -36,7 +36,7 @@ def analysis(request: HttpRequest, slug: str) -> HttpResponse:
     """What may be seen: the runs with their verdicts, or why nothing is shown yet."""
     seen = study_for(request, slug, Right.ANALYSE)
     if not blinding.may_see_outcomes(seen.study):
-        return _blinded(request, seen)
+        return blinded(request, seen)
     part = bool(request.htmx)  # type: ignore[attr-defined]
     return page(
         request,
@@ -47,7 +47,8 @@ def analysis(request: HttpRequest, slug: str) -> HttpResponse:
     )
 
 
-def _blinded(request: HttpRequest, seen: Seen, problems: list[str] | None = None) -> HttpResponse:
+def blinded(request: HttpRequest, seen: Seen, problems: list[str] | None = None) -> HttpResponse:
+    """Why nothing is shown yet, and how it could be."""
     registered = seen.study.state != Study.State.DRAFT
     two_people = registered and protocol_of(current(seen.study).pk).two_people
     status = 422 if problems else 200
@@ -104,7 +105,7 @@ def run(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask a worker to run the registered plan; asking again while one is at it changes nothing."""
     seen = study_for(request, slug, Right.ANALYSE)
     if not blinding.may_see_outcomes(seen.study):
-        return _blinded(request, seen, ["Outcomes are blinded until the study is closed."])
+        return blinded(request, seen, ["Outcomes are blinded until the study is closed."])
     with transaction.atomic():
         Study.objects.select_for_update(no_key=True).only("pk").get(pk=seen.study.pk)
         if not standing(seen.study)["waiting"]:
@@ -126,7 +127,7 @@ def unblind(request: HttpRequest, slug: str) -> HttpResponse:
             approved_by=approver,
         )
     except Refused as refusal:
-        return _blinded(request, seen, refusal.problems)
+        return blinded(request, seen, refusal.problems)
     messages.success(request, "Recorded: outcomes may be seen, and the report will say since when and why.")
     return redirect("panel:analysis", slug=slug)
 
@@ -139,7 +140,7 @@ def tables(request: HttpRequest, slug: str) -> HttpResponse:
 
     seen = study_for(request, slug, Right.ANALYSE)
     if not blinding.may_see_outcomes(seen.study):
-        return _blinded(request, seen, ["Outcomes are blinded until the study is closed."])
+        return blinded(request, seen, ["Outcomes are blinded until the study is closed."])
     audit(seen.study, name_of(visitor(request)), "exported the tables")
     with tempfile.TemporaryDirectory(prefix="heed-export-") as folder:
         content = zipped(write(tidy(seen.study, progress=quiet), Path(folder)))

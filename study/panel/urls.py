@@ -11,9 +11,11 @@ from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
 from study.panel import (
+    account,
     analysing,
     editor,
     editor_versions,
+    explore,
     instrument,
     payment,
     people,
@@ -22,7 +24,7 @@ from study.panel import (
     studies,
     watching,
 )
-from study.panel.signing_in import Login
+from study.panel.signing_in import Login, code
 
 app_name = "panel"
 
@@ -36,8 +38,15 @@ ONE = "studies/<slug:slug>/"
 
 urlpatterns = [
     path("login/", never_cache(Login.as_view()), name="login"),
+    path("login/code/", never_cache(code), name="code"),
     path("logout/", LogoutView.as_view(next_page="panel:login"), name="logout"),
     inside("", studies.studies, "studies"),
+    inside("account/", account.account, "account"),
+    inside("account/two-factor/", account.two_factor, "two-factor"),
+    inside("account/two-factor/off/", account.turn_off, "turn-off"),
+    inside("account/recovery/", account.recovery, "recovery"),
+    inside("account/password/", account.password, "password"),
+    inside("account/sign-out-everywhere/", account.sign_out_everywhere, "sign-out-everywhere"),
     inside("new/", studies.new, "new"),
     inside(ONE, studies.study, "study"),
     inside(ONE + "move/<str:name>/", studies.move, "move"),
@@ -63,6 +72,8 @@ urlpatterns = [
     inside(ONE + "analysis/", analysing.analysis, "analysis"),
     inside(ONE + "analysis/run/", analysing.run, "run"),
     inside(ONE + "analysis/unblind/", analysing.unblind, "unblind"),
+    inside(ONE + "analysis/explore/", explore.explore, "explore"),
+    inside(ONE + "analysis/explore/<int:number>/figure.svg", explore.figure, "explore-figure"),
     inside(ONE + "analysis/tables/", analysing.tables, "tables"),
     inside(ONE + "roles/", sharing.roles, "people"),
     inside(ONE + "log/", sharing.log, "log"),

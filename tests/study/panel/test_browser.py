@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from study.analyses import actions as analyses
+from study.analyses import exploring
 from study.panel.editor_fields import PARTS
 from study.protocol import read, shipped
 from study.registration import actions
@@ -82,7 +83,11 @@ def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any
 def test_the_pages_of_a_closed_study_are_accessible_and_fit(ada: Any, axe: Any) -> None:
     study = walked(mode="rehearsal")
     analyses.analyse(study=study)
-    for part in ["", "analysis/"]:
+    look = exploring.ask(
+        study=study, outcome="trials.agree", predictor="trials.arm", subgroup="", value="", by=None
+    )
+    exploring.perform(look.pk)
+    for part in ["", "analysis/", "analysis/explore/"]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="closed-")
 
 

@@ -43,6 +43,8 @@ ALLOWED = {
     "analysis": ANALYSTS,
     "run": ANALYSTS,
     "tables": ANALYSTS,
+    "explore": ANALYSTS,
+    "explore-figure": ANALYSTS,
     "unblind": {"owner"},
     "people": {"owner"},
     "log": EDITORS,
@@ -55,7 +57,8 @@ ELSEWHERE = {
     "cancel-power",
     "power-figure",
 }  # lead on, or have nothing to show yet
-OPEN = {"login", "logout", "studies", "new"}
+ACCOUNT = {"account", "two-factor", "turn-off", "recovery", "password", "sign-out-everywhere"}
+OPEN = {"login", "code", "logout", "studies", "new"} | ACCOUNT
 
 
 def closed() -> tuple[Study, str]:
@@ -76,7 +79,7 @@ def answer(client: Client, name: str, code: str) -> int:
         args["name"] = "close"
     if name in ("form", "check-form"):
         args["part"] = "items"
-    if name == "restore":
+    if name in ("restore", "explore-figure"):
         args["number"] = 1
     address = reverse(f"panel:{name}", kwargs=args)
     return client.post(address).status_code if name in POSTED else client.get(address).status_code
