@@ -1,0 +1,1 @@
+"""People who work in the panel: second factors, signed-in browsers, invitations."""
