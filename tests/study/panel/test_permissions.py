@@ -56,6 +56,7 @@ ELSEWHERE = {
     "restore",
     "cancel-power",
     "power-figure",
+    "explore-figure",
 }  # lead on, or have nothing to show yet
 ACCOUNT = {"account", "two-factor", "turn-off", "recovery", "password", "sign-out-everywhere"}
 OPEN = {"login", "code", "logout", "studies", "new"} | ACCOUNT
