@@ -11,8 +11,9 @@ from study.registration.models import Study
 
 
 def answered(study: Study) -> dict[str, int]:
-    """Calls of a study by the model that answered them; calls without an answer are left out."""
+    """Calls of a study by the model that answered them; calls without an answer, and vectors, are left out."""
     calls = Call.objects.of_study(study.pk).exclude(model_answered="").order_by("model_answered")
+    calls = calls.filter(kind=Call.Kind.CHAT)
     counts = calls.values_list("model_answered").annotate(number=Count("id"))
     return dict(counts)
 

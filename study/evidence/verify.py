@@ -191,6 +191,17 @@ class Bundle:
         return found
 
     @cached_property
+    def calls(self):
+        """Model calls by id; none where the study made none."""
+        path = "models/calls.jsonl"
+        return {row.get("id"): row for row in self.lines(path)} if (self.root / path).exists() else {}
+
+    @cached_property
+    def verdicts(self):
+        """What a model said that a live answer says, by the answer's call."""
+        return {row["of"]: row["verdict"] for row in self.calls.values() if "verdict" in row}
+
+    @cached_property
     def schedule(self):
         rows, _ = self.table("registration/schedule.csv")
         return {(row["stratum"], int(row["number"])): row for row in rows}
@@ -621,6 +632,55 @@ def check_stimuli(bundle, report):
             problems.append(f"{name}: its hash is wrong.")
     problems += [f"Stimulus {key[2]} in {key[1]} is not registered." for key in given]
     report.many("stimuli", problems)
+    report.many("stimuli", _varied(bundle))
+
+
+def _varied(bundle):
+    """Answers that were live or replayed: recorded ones are the registered ones, fallbacks the registered fallback, live
+    ones stand in their arm's phrase and belong to an answered call."""
+    for code, rows in bundle.submissions.items():
+        document, session = document_of(bundle, code), bundle.sessions[code]
+        slot = bundle.schedule.get((session["stratum"], session["slot"]))
+        for row in rows:
+            payload = row.get("payload") or {}
+            if "advice_text" not in payload:
+                continue
+            arm = next(a for a in document["arms"] if slot and a["id"] == slot["arm"])
+            item, name = row["page"].split(".")[1], f"{code}, {row['page']}"
+            if payload["advice_phrasing"] != arm["phrasing"]:
+                yield f"{name}: the phrasing is not that of the arm."
+            if payload["advice_source"] == "replay":
+                due = recorded(document, item, arm["phrasing"], session)
+                if (payload["advice_text"], payload["advice_verdict"]) != (due["text"], due["verdict"]):
+                    yield f"{name}: the words are not the recorded answer that this place shows."
+            elif payload["advice_source"] == "fallback":
+                if payload["advice_text"] != say(document, document["live"]["fallback"], session["language"]):
+                    yield f"{name}: the words are not the registered fallback."
+            else:
+                yield from _live(bundle, document, arm, item, session, payload, name)
+
+
+def _live(bundle, document, arm, item, session, payload, name):
+    call = bundle.calls.get(payload["advice_call"])
+    if call is None or (call["purpose"], call["state"]) != ("study.advice", "done"):
+        yield f"{name}: the words belong to no answered call."
+    before = after = ""
+    if arm["phrasing"] not in document["live"]["instructions"]:
+        chosen = {p["id"]: p for p in document["phrasings"]}.get(
+            arm["phrasing"], {"placement": "prefix", "text": ""}
+        )
+        phrase = say(document, chosen.get("items", {}).get(item, chosen["text"]), session["language"])
+        before, after = (phrase, "") if chosen["placement"] == "prefix" else ("", phrase)
+    text = payload["advice_text"]
+    if not (text.startswith(before) and text.endswith(after)):
+        yield f"{name}: the words do not stand in the phrase of the arm."
+
+
+def recorded(document, item, phrasing, session):
+    """The recorded answer that a place of the schedule shows."""
+    mine = [a for a in document["replay"]["answers"] if (a["item"], a["phrasing"]) == (item, phrasing)]
+    mine = [a for a in mine if a["language"] == session["language"]] or mine
+    return mine[max((session["slot"] or 0) - 1, 0) % len(mine)]
 
 
 def stimuli(bundle):
@@ -760,6 +820,7 @@ class Person:
         self.hedged = self.slot["hedged"].split("|") if self.slot else []
         self.arm = {a["id"]: a for a in self.document["arms"]}[self.slot["arm"]] if self.slot else None
         self.pages, self.links = traces
+        self.verdicts = bundle.verdicts
 
     def participant(self):
         """The row of `participants`, without the questions."""
@@ -860,6 +921,17 @@ class Person:
             if shown
             else (None, None)
         )
+        right, digest = ai_correct(item), sha256(text) if shown else None
+        varied = row["payload"] if "advice_text" in row["payload"] else None
+        if varied is not None:
+            advice = varied["advice_verdict"]
+            advice = self.verdicts.get(varied["advice_call"]) if advice is None else advice
+            right, phrasing, digest = (
+                agrees(item, advice, item["truth"]),
+                varied["advice_phrasing"],
+                sha256(varied["advice_text"]),
+            )
+            hedged = phrasing != "plain" and varied["advice_source"] != "fallback"
         page, took = self.pages.get((self.code, row["page"])), seconds(row["shown_at"], row["received_at"])
         return {
             "participant": self.code,
@@ -868,7 +940,7 @@ class Person:
             "position": self.order.index(item["id"]) + 1 if item["id"] in self.order else None,
             "truth": item["truth"],
             "advice": advice,
-            "ai_correct": ai_correct(item),
+            "ai_correct": right,
             "hedged": hedged,
             "phrasing": phrasing,
             "initial": initial,
@@ -882,7 +954,7 @@ class Person:
             "links_opened": self.links[self.code, item["id"]],
             "pastes": page.pastes if page else None,
             "left_page": page.left if page else None,
-            "stimulus_sha256": sha256(text) if shown else None,
+            "stimulus_sha256": digest,
         } | item["tags"]
 
 
@@ -925,6 +997,8 @@ def declared(bundle, table):
                 names |= {scale} | {item["id"] for item in scales[scale]["items"]}
         if table == "trials":
             names |= {name for item in document["items"] for name in item["tags"]}
+        if table == "trials" and (document.get("live") or document.get("replay")):
+            names |= {"advice_text", "advice_source", "advice_call", "advice_ms"}
     return names
 
 
@@ -1436,7 +1510,9 @@ def _other_models(bundle):
         return []
     registered = (bundle.document["model"] or {}).get("name", "")
     answered = Counter(
-        call["model_answered"] for call in bundle.lines("models/calls.jsonl") if call["model_answered"]
+        call["model_answered"]
+        for call in bundle.lines("models/calls.jsonl")
+        if call["model_answered"] and call.get("kind") != "embedding"
     )
     return [
         f"Another model answered: '{name}' {count} times, registered was '{registered or 'none'}'."

@@ -31,6 +31,7 @@ def walk_of(session: Session) -> Walk:
             hedged=frozenset(session.slot.hedged),
             language=session.language,
             session=session.pk,
+            place=session.slot.number,
         )
     if session.preview_arm:
         return replace(preview_walk(protocol, session.preview_arm, session.language), session=session.pk)
