@@ -188,6 +188,18 @@ STORAGES = {
 }
 MEDIA_ROOT = STATE_DIR / "media"
 
+# --- Mail: over SMTP where a server is named, else into files below the state folder
+EMAIL_HOST = os.environ.get("HEED_SMTP_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = STATE_DIR / "mail"
+EMAIL_PORT = number("HEED_SMTP_PORT", default=587)
+EMAIL_HOST_USER = os.environ.get("HEED_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("HEED_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = flag("HEED_SMTP_TLS", default=EMAIL_PORT != 465)
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_TIMEOUT = 20  # seconds
+DEFAULT_FROM_EMAIL = os.environ.get("HEED_MAIL_FROM") or "heed@localhost"
+
 LOGIN_URL = "/panel/login/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}

@@ -1,10 +1,12 @@
-"""A person's second factor, the browsers they are signed in with, and the log of both."""
+"""A person's second factor, the browsers they are signed in with, the log of both, and who is invited."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+
+from study.panel.models import StudyRole
 
 
 class SecondFactor(models.Model):
@@ -68,3 +70,43 @@ class AccountEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} ({self.user_id})"
+
+
+class Invitation(models.Model):
+    """A role in a study offered to an address. The link is made when the mail goes out and kept as a hash only."""
+
+    study = models.ForeignKey("study.Study", on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=StudyRole.Role)
+    site = models.CharField(max_length=300, help_text="where the panel answers, for the link")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    mark = models.CharField(
+        max_length=64, blank=True, help_text="hash of the link's secret; an older link is void"
+    )
+    sending_at = models.DateTimeField(null=True, help_text="a worker has taken the mail")
+    sent_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, blank=True, help_text="why the mail did not go")
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation_an_address",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation of {self.email} to {self.study_id}"
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()

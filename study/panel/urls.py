@@ -17,6 +17,7 @@ from study.panel import (
     editor_versions,
     explore,
     instrument,
+    inviting,
     payment,
     people,
     protocols,
@@ -41,6 +42,7 @@ urlpatterns = [
     path("login/code/", never_cache(code), name="code"),
     path("logout/", LogoutView.as_view(next_page="panel:login"), name="logout"),
     inside("", studies.studies, "studies"),
+    path("invitation/<str:token>/", never_cache(inviting.invitation), name="invitation"),
     inside("account/", account.account, "account"),
     inside("account/two-factor/", account.two_factor, "two-factor"),
     inside("account/two-factor/off/", account.turn_off, "turn-off"),
@@ -76,5 +78,7 @@ urlpatterns = [
     inside(ONE + "analysis/explore/<int:number>/figure.svg", explore.figure, "explore-figure"),
     inside(ONE + "analysis/tables/", analysing.tables, "tables"),
     inside(ONE + "roles/", sharing.roles, "people"),
+    inside(ONE + "invitations/", inviting.invitations_of, "invitations"),
+    inside(ONE + "invitations/<int:number>/<str:name>/", inviting.change_invitation, "change-invitation"),
     inside(ONE + "log/", sharing.log, "log"),
 ]

@@ -47,10 +47,13 @@ ALLOWED = {
     "explore-figure": ANALYSTS,
     "unblind": {"owner"},
     "people": {"owner"},
+    "invitations": {"owner"},
+    "change-invitation": {"owner"},
     "log": EDITORS,
 }
-POSTED = {"check", "cancel-power", "check-form", "restore", "rehearse", "copy", "run", "tables", "unblind"}
+POSTED = {"change-invitation", "check", "cancel-power", "check-form", "restore", "rehearse", "copy", "run", "tables", "unblind"}
 ELSEWHERE = {
+    "change-invitation",
     "run",
     "rehearse",
     "restore",
@@ -59,7 +62,7 @@ ELSEWHERE = {
     "explore-figure",
 }  # lead on, or have nothing to show yet
 ACCOUNT = {"account", "two-factor", "turn-off", "recovery", "password", "sign-out-everywhere"}
-OPEN = {"login", "code", "logout", "studies", "new"} | ACCOUNT
+OPEN = {"invitation", "login", "code", "logout", "studies", "new"} | ACCOUNT
 
 
 def closed() -> tuple[Study, str]:
@@ -80,6 +83,8 @@ def answer(client: Client, name: str, code: str) -> int:
         args["name"] = "close"
     if name in ("form", "check-form"):
         args["part"] = "items"
+    if name == "change-invitation":
+        args |= {"number": 1, "name": "revoke"}
     if name in ("restore", "explore-figure"):
         args["number"] = 1
     address = reverse(f"panel:{name}", kwargs=args)
