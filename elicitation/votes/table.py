@@ -40,7 +40,9 @@ def votes_of(study: Study, *, group: str = "", version: int | None = None) -> St
     mapping = mapping if version is None else mapping.at(version)
     frame = _raw(study, mapping)
     if group:
-        frame["group"] = frame["session"].map(_answers(study, group)).fillna("not_said").astype(str)
+        frame["group"] = (
+            frame["session"].map(_answers(study, group)).astype(object).fillna("not_said").astype(str)
+        )
     own = frame["from_value"] == frame["to_value"]
     frame = frame[~own]
     again = frame.duplicated(["participant", "from_value", "to_value", "context"])
