@@ -6,6 +6,7 @@ test compares its rows with the page, so that the page is true.
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,12 @@ import pytest
 
 from llm import chat, limits, tokens
 from llm.models import Call
+from study.registration.models import Study
 from tests.llm import helpers
 from tests.llm.bending_proxy import BendingProxy
 from tests.llm.services import ADDRESSES, FAULTS, Ours, Service, Theirs
+from tests.study.advice import visits
+from tests.study.session.visitor import Visitor
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "model-faults.md"
 ACTIVITIES = ("draft", "live advice", "chat")
@@ -26,7 +30,7 @@ HEAD = """# What is recorded when a model fails
 
 Made by `tests/llm/test_faults.py`, which compares this page with what happens on every run. Each fault is tried on
 our rehearsal model and on llmock, an implementation of the API by others, in three activities: a draft (a batch that
-must be JSON), live advice (streamed, with a registered fallback) and chat (streamed, with a history).
+must be JSON), live advice (a participant's trial page, with its registered fallback) and chat (streamed, with a history).
 
 “Lasting” means that every request meets the fault, “once” that only the first one does. Numbers are requests sent
 (at most three in this test). A participant sees the model's text when the call is done and the registered fallback
@@ -36,6 +40,7 @@ when it has failed; in no case does the page wait for ever, is a call lost, or i
 |---|---|---|---|---|---|---|
 """
 _written: list[str] = []
+_visitors: dict[str, Visitor] = {}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +59,7 @@ def service(request: pytest.FixtureRequest, quick: Any) -> Service:
     else:
         found = Theirs(request.getfixturevalue("llmock"), request.getfixturevalue("proxy"))
     found.heal()
+    _visitors.clear()
     return found
 
 
@@ -94,6 +100,8 @@ def meet(service: Service, fault: str, activity: str, times: int | None, setting
     assert begin(activity, key).pk == call.pk, "the same key must be the same call"
     assert Call.objects.filter(key=call.key).count() == 1
     assert call.requests.count() == call.tries
+    if activity == "live advice":
+        check_page(_visitors[key], call)
     return call
 
 
@@ -102,7 +110,7 @@ def begin(activity: str, key: str) -> Call:
         draft = helpers.prompt('{"question": "Is water wet?", "stance": "yes"}', schema=helpers.DRAFT)
         return helpers.ask(key, prompt=draft, priority="batch")
     if activity == "live advice":
-        return helpers.ask(key, streamed=True)
+        return somebody(key)
     return chat.say(
         conversation=key,
         turn=1,
@@ -115,6 +123,37 @@ def begin(activity: str, key: str) -> Call:
         deadline=30,
         fallback="The registered fallback.",
     )
+
+
+def somebody(key: str) -> Call:
+    """A participant on a trial's page of a study; the same key is the same participant, who loads the page again."""
+    if key not in _visitors:
+        _visitors[key] = visits.waiting(studies_of(key))[0]
+    else:
+        _visitors[key].answer = _visitors[key].client.get(_visitors[key].address)
+    return visits.call_of(_visitors[key].session)
+
+
+def studies_of(key: str) -> Study:
+    """One study a test; `key` ends with the service, whose model the protocol pins."""
+    model = Ours.model if key.endswith(Ours.name) else Theirs.model
+    return Study.objects.first() or visits.studies(model)
+
+
+def check_page(visitor: Visitor, call: Call) -> None:
+    """The participant reads the model's words or the fallback, answers, and what was read is what is stored."""
+    assert visitor.page is not None
+    read = html.unescape(visitor.text).split('<article class="answer" data-live>')[1].split("</article>")[0]
+    words = call.text if call.state == Call.State.DONE else visits.FALLBACK
+    assert words in read
+    visitor.send()
+    assert visitor.page is not None
+    assert visitor.page.key == "debrief"
+    payload = visitor.session.submissions.get(page="tasks.moon.final").payload
+    assert isinstance(payload, dict)
+    assert payload["advice_text"].endswith(words)
+    assert payload["advice_source"] == ("live" if call.state == Call.State.DONE else "fallback")
+    assert payload["advice_call"] == str(call.pk)
 
 
 def check_nobody_waits(call: Call, client: Any) -> None:
