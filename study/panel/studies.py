@@ -23,7 +23,7 @@ from study.registration import actions as moves
 from study.registration.codes import code
 from study.registration.errors import Refused
 from study.registration.models import Study
-from study.session.links import join_path, preview_path
+from study.session.links import join_path
 from study.session.models import Session
 
 State = Study.State
@@ -93,7 +93,6 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         ),
         power=power_rows(registration.power if registration else None, protocol.sample.power_target),
         join=request.build_absolute_uri(join_path(seen.study)),
-        previews=[(arm, preview_path(seen.study, arm.id)) for arm in protocol.arms],
         codes=codes,
         moves=[m for m in MOVES if seen.study.state in m.states] if seen.may(Right.RUN) else [],
         cohort=cohort(seen),

@@ -19,7 +19,7 @@ from study.session import chain, identity, statements, traces
 from study.session.forms import PageForm
 from study.session.models import Identity, Participant, Session, Submission
 from study.session.visit import Visit
-from study.session.walks import protocol_of_study
+from study.session.walks import pages_of, preview_walk, protocol_of_study
 from study.stages import registry
 from study.stages.base import Answers, Move
 
@@ -93,13 +93,28 @@ def invite(*, study: Study, count: int) -> list[Session]:
 
 
 @transaction.atomic
-def preview(*, study: Study, arm: str, language: str) -> Session:
-    """A session that walks one arm outside all counts: no slot, source `preview`."""
+def preview(*, study: Study, arm: str, language: str, at: int = 0) -> Session:
+    """A session that walks one arm outside all counts: no slot, source `preview`. `at`: the page it begins with,
+    from 0; one behind the last is the last."""
+    pages = pages_of(preview_walk(protocol_of_study(study), arm, language))
+    at = min(at, len(pages) - 1)
     participant = Participant.objects.create(study=study, source=Participant.Source.PREVIEW)
     registration = study.registrations.order_by("-version").first()
-    return Session.objects.create(
-        study=study, participant=participant, registration=registration, language=language, preview_arm=arm
+    over = pages[at].kind == "completion"  # that page is not asked but shown to whoever is done
+    session = Session.objects.create(
+        study=study,
+        participant=participant,
+        registration=registration,
+        language=language,
+        preview_arm=arm,
+        position=at,
+        outcome=Session.Outcome.COMPLETE if over else "",
+        ended_at=timezone.now() if over else None,
     )
+    if at:
+        visit = Visit(session)
+        visit.kind.opened(visit.stage, visit.page, visit.walk, session)
+    return session
 
 
 def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejected:

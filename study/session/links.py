@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.core import signing
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,6 +30,17 @@ def preview_path(study: Study, arm: str) -> str:
 def is_preview(slug: str, arm: str, key: str) -> bool:
     """Was this preview address made by us?"""
     return secrets.compare_digest(PREVIEW.signature(f"{slug}/{arm}").encode(), key.encode())
+
+
+def framed(session: Session, page: HttpResponse) -> HttpResponse:
+    """A preview's page may stand in a frame of this site's own pages; a participant's page never may."""
+    if session.preview_arm:
+        rules = settings.CONTENT_SECURITY_POLICY | {"frame-ancestors": "'self'"}
+        page.headers["Content-Security-Policy"] = "; ".join(
+            f"{name} {value}" for name, value in rules.items()
+        )
+        page.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return page
 
 
 def note_opened(session: Session, item: str, number: int) -> None:

@@ -64,7 +64,9 @@ def preview(request: HttpRequest, slug: str, arm: str) -> HttpResponseBase:
     protocol = protocol_of_study(study)
     if arm not in protocol.arms_by_id:
         raise Http404
-    session = actions.preview(study=study, arm=arm, language=language_of(request, protocol))
+    given = request.GET.get("at", "")
+    at = int(given) if given.isdecimal() and len(given) < 6 else 0
+    session = actions.preview(study=study, arm=arm, language=language_of(request, protocol), at=at)
     return redirect("session:walk", token=session.token)
 
 
@@ -79,7 +81,7 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
     visit = Visit(session_or_404(token))
     with translation.override(interface_language(visit.session.language)):
         if visit.session.outcome:
-            return ending.end_page(request, visit)
+            return links.framed(visit.session, ending.end_page(request, visit))
         try:
             actions.refuse_unless_collecting(visit.session)
         except actions.NotOpen as problem:
@@ -126,7 +128,8 @@ def page(request: HttpRequest, visit: Visit, form: PageForm | None = None) -> Ht
         questions = visit.kind.questions(visit.stage, visit.page, visit.walk)
         form = PageForm(questions, visit.walk, keep=context.get("keep"))
     context |= frame(visit) | {"form": form, "asked": form.asked(context.get("stems"))}
-    return render(request, visit.kind.template, context, status=422 if form.is_bound else 200)
+    shown = render(request, visit.kind.template, context, status=422 if form.is_bound else 200)
+    return links.framed(visit.session, shown)
 
 
 def frame(visit: Visit) -> dict[str, Any]:

@@ -142,3 +142,19 @@ def test_a_form_remarks_while_one_types_asks_before_leaving_and_saves_at_phone_w
     ada.get_by_role("button", name="Take up version 1").click()
     ada.get_by_text("is version 1 again").wait_for()
     assert Study.objects.get().source_text == TINY
+
+
+def test_a_page_of_the_walk_is_jumped_to_in_a_frame_of_phone_width(ada: Any, axe: Any) -> None:
+    factories.draft()
+    looked_at(ada, axe, "/panel/studies/tiny/preview/control/")
+    ada.set_viewport_size({"width": 1440, "height": 900})
+    ada.goto("/panel/studies/tiny/")
+    ada.get_by_role("link", name="First-person hedge").click()
+    ada.get_by_role("link", name="Phone").click()
+    ada.get_by_role("navigation", name="Pages of this arm").get_by_role("link").nth(3).click()
+    frame = ada.frame_locator("iframe")
+    frame.get_by_text("Is the Moon larger than Mercury?").wait_for()
+    frame.get_by_text("Preview: nothing here is counted.").wait_for()
+    assert ada.locator("iframe").bounding_box()["width"] == 375
+    ada.get_by_role("link", name="No answer shown").click()
+    ada.get_by_role("heading", name="Preview: No answer shown").wait_for()

@@ -8,11 +8,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from llm.calls import request
 from study.panel.models import DraftVersion, StudyRole
 from study.panel.urls import urlpatterns
+from study.phrasing.models import Wording
 from study.registration import actions
 from study.registration.models import AuditEntry, Study
 from tests import factories
+from tests.llm.helpers import prompt
 
 pytestmark = pytest.mark.django_db
 ROLES = ["owner", "researcher", "analyst", "assistant"]
@@ -22,7 +25,14 @@ ALLOWED = {
     "study": ALL,
     "protocol": ALL,
     "instrument": ALL,
+    "preview": ALL,
     "monitor": ALL,
+    "phrasings": ALL,
+    "phrasings-progress": ALL,
+    "wording": ALL,
+    "call": ALL,
+    "phrasings-ask": EDITORS,
+    "phrasings-put": EDITORS,
     "move": EDITORS,
     "edit": EDITORS,
     "check": EDITORS,
@@ -51,8 +61,21 @@ ALLOWED = {
     "change-invitation": {"owner"},
     "log": EDITORS,
 }
-POSTED = {"change-invitation", "check", "cancel-power", "check-form", "restore", "rehearse", "copy", "run", "tables", "unblind"}
+POSTED = {
+    "phrasings-ask",
+    "change-invitation",
+    "check",
+    "cancel-power",
+    "check-form",
+    "restore",
+    "rehearse",
+    "copy",
+    "run",
+    "tables",
+    "unblind",
+}
 ELSEWHERE = {
+    "phrasings-ask",
     "change-invitation",
     "run",
     "rehearse",
@@ -79,6 +102,8 @@ def answer(client: Client, name: str, code: str) -> int:
     args: dict[str, Any] = {"slug": "tiny"}
     if name in ("participant", "withdraw", "copy"):
         args["code"] = code
+    if name == "preview":
+        args["arm"] = "control"
     if name == "move":
         args["name"] = "close"
     if name in ("form", "check-form"):
@@ -87,6 +112,11 @@ def answer(client: Client, name: str, code: str) -> int:
         args |= {"number": 1, "name": "revoke"}
     if name in ("restore", "explore-figure"):
         args["number"] = 1
+    if name == "wording":
+        args["pk"] = Wording.objects.get_or_create(study=Study.objects.get(), item="moon", stance="no")[0].pk
+    if name == "call":
+        asked = prompt(task="study.phrasing.answer")
+        args["pk"] = request(asked, key="seen", purpose=asked.template, study=Study.objects.get().pk).pk
     address = reverse(f"panel:{name}", kwargs=args)
     return client.post(address).status_code if name in POSTED else client.get(address).status_code
 
