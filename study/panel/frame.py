@@ -12,6 +12,7 @@ from study.panel.access import Right, Seen
 TABS = [
     ("overview", "Overview", "panel:study", Right.SEE),
     ("protocol", "Protocol", "panel:protocol", Right.SEE),
+    ("phrasings", "Texts", "panel:phrasings", Right.SEE),
     ("monitor", "Monitor", "panel:monitor", Right.SEE),
     ("participants", "Participants", "panel:participants", Right.PEOPLE),
     ("payment", "Payment", "panel:payment", Right.PEOPLE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,7 +15,6 @@ from study.phrasing.provenance import approved_drafts, held_text, stance_of
 from study.protocol import Protocol, sha256
 from study.protocol.splicing import CannotSplice, put_all
 from study.protocol.types import Item
-from study.registration import actions as registration
 from study.registration.actions import Person, name_of
 from study.registration.audit import audit
 from study.registration.errors import Refused
@@ -22,6 +22,7 @@ from study.registration.models import Study
 
 State, Verdict = Draft.State, Decision.Verdict
 Path = tuple[str | int, ...]
+Save = Callable[..., Study]
 
 
 @transaction.atomic
@@ -164,10 +165,13 @@ def _said(old: Any, text: str, protocol: Protocol) -> Any:
 
 
 @transaction.atomic
-def put(*, study: Study, text: str, seen: str, by: Person, answers: dict[str, str] | None = None) -> int:
+def put(
+    *, study: Study, text: str, seen: str, by: Person, save: Save, answers: dict[str, str] | None = None
+) -> int:
     """Put every approved text into the draft document and keep its text otherwise as it is; how many texts it holds.
 
-    text: the document's YAML as its author wrote it; seen: the hash of the document that was looked at. Raises Refused
+    text: the document's YAML as its author wrote it; seen: the hash of the document that was looked at; save: how the
+    editor saves a draft (study, text, seen, by, how). Raises Refused
     when it changed meanwhile, nothing is approved, or a text stands where only its author can change it; WrongState
     once registered.
     """
@@ -183,7 +187,7 @@ def put(*, study: Study, text: str, seen: str, by: Person, answers: dict[str, st
             changed = put_all(text, wanted.changes)
         except CannotSplice as problem:
             raise Refused(str(problem)) from None
-        study = registration.load(changed, mode=study.mode, owner=by, slug=study.slug)
+        study = save(study=study, text=changed, seen=seen, by=by, how="approved texts")
     known = set(Placement.objects.filter(study=study).values_list("draft_id", flat=True))
     fresh = [draft for draft in wanted.drafts if draft.pk not in known]
     Placement.objects.bulk_create(

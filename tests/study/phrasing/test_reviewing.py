@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from study.panel.actions import save_draft
 from study.panel.documents import held
 from study.phrasing import drafting, provenance, reviewing
 from study.phrasing.models import Decision, Draft, Placement
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def put(study: Study, **options: Any) -> int:
     study.refresh_from_db()
     now = held(study)
-    return reviewing.put(study=study, text=now.text, seen=now.sha256, by=factories.user("ada"), **options)
+    told = {"text": now.text, "seen": now.sha256, "by": factories.user("ada"), "save": save_draft}
+    return reviewing.put(study=study, **told, **options)
 
 
 def problems(study: Study) -> list[str]:
