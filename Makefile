@@ -26,6 +26,7 @@ check: install       ## format, lint, types, import rules, templates, migrations
 	$(VENV)/lint-imports
 	$(VENV)/djlint templates study elicitation llm --lint --quiet
 	$(RUN) manage.py makemigrations --check --dry-run
+	$(RUN) manage.py reference --check
 
 fix: install         ## what can be put right by itself
 	$(VENV)/ruff check --fix .

@@ -1,12 +1,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config import views
+from config import docs, views
 from study.panel.signing_in import records_door
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("docs/", docs.page, {"name": ""}, name="docs"),
+    path("docs/<path:name>", docs.page, name="doc"),
     path("calls/", include("llm.urls")),
     path("s/", include("study.session.urls")),
     path("reports/", include("study.analyses.urls")),
