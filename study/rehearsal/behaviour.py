@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from study.advice.prompts import labels, opening
 from study.protocol.stimulus import stimulus
 from study.protocol.types import Item, Protocol, Question, Scale
 from study.rehearsal.forms import Control, ShownPage
@@ -56,6 +57,38 @@ class World:
                         shown = stimulus(self.protocol, item, arm, hedged=hedged, language=self.language)
                         texts.setdefault((item.id, shown.text), arm.id)
         return texts
+
+    def arm_of(self, item: Item, text: str) -> str:
+        """The arm whose wording this is; where words are live or replayed, the one whose phrase they carry."""
+        if not self.protocol.varies:
+            return self.phrased.get((item.id, text), "")
+        return next((arm for phrase, arm in self.phrases if phrase and phrase in text), self.phrases[-1][1])
+
+    @cached_property
+    def phrases(self) -> list[tuple[str, str]]:
+        """Phrase and arm of every arm with advice; plain ones come last."""
+        arms = [arm for arm in self.protocol.arms if arm.advice]
+        said = [
+            self.protocol.say(self.protocol.phrasings_by_id[a.phrasing].text, self.language) for a in arms
+        ]
+        return sorted(zip(said, (arm.id for arm in arms), strict=True), key=lambda pair: not pair[0])
+
+    def advised(self, item: Item, text: str) -> str | None:
+        """The answer that the words on the screen give; None without any."""
+        if not text:
+            return None
+        if item.advice is not None:
+            return str(item.advice.answer)
+        for phrase, _arm in self.phrases:
+            text = text.removeprefix(phrase)
+        return opening(text, labels(self.protocol, item, self.language)) if self.protocol.varies else None
+
+    def is_right(self, item: Item, text: str) -> bool | None:
+        """Is the answer on the screen right?"""
+        if item.advice is not None:
+            return self.protocol.ai_correct(item)
+        advised = self.advised(item, text)
+        return None if advised is None else advised == str(item.truth)
 
     @property
     def language(self) -> str:
@@ -110,7 +143,7 @@ class Person:
 
     def notice_arm(self, item: Item, page: ShownPage) -> None:
         """Remember whose phrasing was read; a hedged answer outweighs a plain one."""
-        seen = self.world.phrased.get((item.id, page.advice), "") if page.advice else ""
+        seen = self.world.arm_of(item, page.advice) if page.advice else ""
         phrasing = self.world.protocol.arms_by_id[seen].phrasing if seen else "plain"
         if seen and (phrasing != "plain" or not self.arm):
             self.arm = seen
@@ -139,11 +172,11 @@ class Person:
     def item_answer(self, item: Item, page: ShownPage, part: str) -> str:
         """Yes/no, an option or a probability; with advice, agreement as assumed; in two steps, a possible switch."""
         alone = self.first.get(item.id)
-        if part == INITIAL or not page.advice or item.advice is None:
+        advised = self.world.advised(item, page.advice) if part != INITIAL else None
+        if advised is None:
             answer = alone or self.alone(item)
             self.first[item.id] = answer
             return answer
-        advised = str(item.advice.answer)
         if advised not in self.options(item):  # the AI is unsure: people stay with what they thought
             return alone or self.alone(item)
         agrees = (
@@ -158,9 +191,9 @@ class Person:
     def agreement(self, item: Item, page: ShownPage) -> float:
         """Log odds of giving the AI's answer, for this person and item."""
         assumed = self.world.protocol.assumptions
-        right = self.world.protocol.ai_correct(item)
+        right = self.world.is_right(item, page.advice)
         table = assumed.agree_right if right else assumed.agree_wrong
-        mean = table.get(self.world.phrased.get((item.id, page.advice), ""), 0.7)
+        mean = table.get(self.world.arm_of(item, page.advice), 0.7)
         spread = math.sqrt(1 + LOGISTIC_VARIANCE**2 * (assumed.participant_sd**2 + assumed.item_sd**2))
         return math.log(mean / (1 - mean)) * spread + self.leaning + self.world.item_effects[item.id]
 
@@ -168,9 +201,7 @@ class Person:
         """After an own answer: whoever agreed mostly stays; whoever did not may switch, as assumed."""
         if alone == advised:
             return bool(self.rng.random() < 0.96)
-        switch = self.world.protocol.assumptions.switch.get(
-            self.world.phrased.get((item.id, page.advice), ""), 0.35
-        )
+        switch = self.world.protocol.assumptions.switch.get(self.world.arm_of(item, page.advice), 0.35)
         return self.chance(math.log(switch / (1 - switch)) + self.leaning)
 
     def alone(self, item: Item) -> str:

@@ -19,6 +19,8 @@ from study.rehearsal.forms import ShownPage, read
 FORM = "application/x-www-form-urlencoded"
 MOST_PAGES = 400
 MOST_TRIES = 5
+STREAM = "data-stream="
+MOST_LOOKS, LOOK_SECONDS = 1300, 0.25  # longer than the longest time limit of a live answer
 QUIRKS = {"double_click": 0.02, "back": 0.01, "reload": 0.02}
 """How often, per page, somebody clicks twice, sends an old form again, or loads the page again."""
 
@@ -61,6 +63,7 @@ class Walker:
         while (page := read(body)) is not None and status < 400:
             if self.trip.pages + 1 >= self.leaves_at:
                 return await self.leave(address)
+            page = await self.read_out(address, page)
             fields = self.form(page)
             await asyncio.sleep(self.seconds_on(page))
             if previous and self.happens("back"):
@@ -81,6 +84,16 @@ class Walker:
             previous, body = (address, fields), following
         self.trip.outcome = outcome_of(body)
         return self.trip
+
+    async def read_out(self, address: str, page: ShownPage) -> ShownPage:
+        """The page once a live answer on it is complete. Raises Stuck when it never is."""
+        for _ in range(MOST_LOOKS):
+            if STREAM not in page.html:
+                return page
+            await asyncio.sleep(LOOK_SECONDS)
+            _, _, body = await self.get(address)
+            page = read(body) or page
+        raise Stuck(f"{page.key}: the answer was never complete")
 
     async def leave(self, address: str) -> Trip:
         """Half of those who stop say so (and half of these want their answers deleted); the others just vanish."""
