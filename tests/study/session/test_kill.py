@@ -84,14 +84,19 @@ class Stubborn(Walker):
 async def campaign(
     server: Server, study: Any, world: World, *, people: int, kills: int, rng: random.Random
 ) -> tuple[set[Any], set[str]]:
-    """Let people walk at the same time while the server is killed `kills` times at random moments."""
+    """Let up to `people` walk, eight at a time, until the server was killed `kills` times at random moments.
+
+    Whoever is inside at the last kill still walks to the end. Raises AssertionError when there were too few people.
+    """
     acknowledged: set[Any] = set()
     loads: set[str] = set()
     left = iter(range(people))
-    done = asyncio.Event()
+    enough = asyncio.Event()
 
     async def keep_walking(http: aiohttp.ClientSession) -> None:
         for seed in left:
+            if enough.is_set():
+                return
             walker = Stubborn(http, Person(world, seed), np.random.default_rng(seed))
             walker.acknowledged, walker.loads, walker.leaves_at = acknowledged, loads, 10_000
             trip = await walker.walk(f"http://127.0.0.1:{server.port}/s/join/{study.slug}/")
@@ -101,21 +106,18 @@ async def campaign(
         for _ in range(kills):
             await server.answers()
             await asyncio.sleep(rng.uniform(0.05, 0.8))
-            if done.is_set():
-                return
+            assert next(left, None) is not None, "everybody was through before the last kill"
             server.kill()
             server.start()
+        enough.set()
 
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         asyncio.TaskGroup() as group,
     ):
-        killer = group.create_task(keep_killing())
-        async with asyncio.TaskGroup() as walkers:
-            for _ in range(8):
-                walkers.create_task(keep_walking(http))
-        done.set()
-        await killer
+        group.create_task(keep_killing())
+        for _ in range(8):
+            group.create_task(keep_walking(http))
     return acknowledged, loads
 
 
