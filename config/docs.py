@@ -102,6 +102,7 @@ def read(source: str, changed: int) -> Doc:
     number = count(1)
     html = re.sub("<table>", lambda _: SCROLLING.format(next(number)), html)
     html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
+    html = html.replace("<th></th>", "<td></td>")
     address = source.removesuffix(".md").removesuffix("README").strip("/")
     # The files are our own and Markdown's HTML is switched off: what is rendered is safe.
     return Doc(address, title_of(source), mark_safe(html), tuple(headings))  # noqa: S308
