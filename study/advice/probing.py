@@ -95,12 +95,13 @@ def conclude(study: Study, number: int, protocol: Protocol, found: Sequence[Call
         vectors, problem = _vectors(study, probes, [*reference.answers, *answers])
         result = drift.compare(probes, reference.answers, answers, vectors)
         result.changes.extend(problem)
-    is_reference = reference is None and not any(answer["error"] for answer in answers)
+    complete = not any(answer["error"] for answer in answers)
+    compared_with = reference.number if reference is not None else number if complete else None
     stored, created = ProbeRound.objects.get_or_create(
         study=study,
         number=number,
         defaults={
-            "reference": number if is_reference else reference and reference.number,
+            "reference": compared_with,
             "asked_at": min(call.created_at for call in found),
             "concluded_at": timezone.now(),
             "answers": answers,

@@ -29,12 +29,11 @@ def _recorded(trials: pd.DataFrame, people: pd.DataFrame) -> Iterator[Recorded]:
     if "advice_text" not in trials:
         raise ValueError("No answer in these tables was live or replayed: there is nothing to record.")
     language = dict(zip(people["participant"], people["language"], strict=True))
-    for row in trials[trials["advice_source"].isin([LIVE, REPLAY])].itertuples():
-        verdict = None if pd.isna(row.advice) else row.advice
+    for row in trials[trials["advice_source"].isin([LIVE, REPLAY])].to_dict("records"):
         yield Recorded(
-            item=str(row.item),
-            phrasing=str(row.phrasing),
-            language=str(language[row.participant]),
-            text=str(row.advice_text),
-            verdict=verdict,
+            item=str(row["item"]),
+            phrasing=str(row["phrasing"]),
+            language=str(language[row["participant"]]),
+            text=str(row["advice_text"]),
+            verdict=None if pd.isna(row["advice"]) else row["advice"],
         )

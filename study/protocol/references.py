@@ -280,12 +280,12 @@ def _replayed(protocol: Protocol, replay: Replay) -> Iterator[Broken]:
                 message = f"No recorded answer to '{item.id}' in the phrasing '{arm.phrasing}' of '{arm.id}'"
                 yield Broken(("replay", "answers"), message)
     for number, answer in enumerate(replay.answers):
-        item = protocol.items_by_id.get(answer.item)
-        if item is None:
+        asked = protocol.items_by_id.get(answer.item)
+        if asked is None:
             yield Broken(("replay", "answers", number, "item"), f"There is no item '{answer.item}'")
-        elif answer.verdict not in (None, "unsure") and not _is_an_answer(item, answer.verdict):
+        elif answer.verdict not in (None, "unsure") and not _is_an_answer(asked, answer.verdict):
             message = f"'{_shown(answer.verdict)}' is no answer to the item"
-            yield Broken(("replay", "answers", number, "verdict"), message, tuple(item.options))
+            yield Broken(("replay", "answers", number, "verdict"), message, tuple(asked.options))
 
 
 def _is_an_answer(item: Item, value: object) -> bool:
