@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "elicitation",
     "study",
     "study.accounts",
+    "study.payment",
     "llm",
     "unfold",
     "django.contrib.admin",
@@ -187,6 +188,10 @@ STORAGES = {
     },
 }
 MEDIA_ROOT = STATE_DIR / "media"
+
+# --- The recruitment panel
+PROLIFIC_API_TOKEN = os.environ.get("PROLIFIC_API_TOKEN", "")  # never in the database
+PROLIFIC_API_URL = os.environ.get("PROLIFIC_API_URL") or "https://api.prolific.com/api/v1/"
 
 # --- Mail: over SMTP where a server is named, else into files below the state folder
 EMAIL_HOST = os.environ.get("HEED_SMTP_HOST", "")

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from study.panel import (
     account,
     analysing,
+    bonuses,
     editor,
     editor_versions,
     explore,
@@ -80,6 +81,10 @@ urlpatterns = [
     inside(ONE + "participants/<str:code>/withdraw/", people.withdraw, "withdraw"),
     inside(ONE + "participants/<str:code>/copy/", people.copy, "copy"),
     inside(ONE + "payment/", payment.payment, "payment"),
+    inside(ONE + "payment/tell/", payment.tell, "tell"),
+    inside(ONE + "payment/bonuses/", bonuses.bonuses, "bonuses"),
+    inside(ONE + "payment/bonuses/list/", bonuses.bonus_list, "bonus-list"),
+    inside(ONE + "payment/bonuses/<int:number>/", bonuses.batch, "bonus-batch"),
     inside(ONE + "analysis/", analysing.analysis, "analysis"),
     inside(ONE + "analysis/run/", analysing.run, "run"),
     inside(ONE + "analysis/unblind/", analysing.unblind, "unblind"),

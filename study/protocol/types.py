@@ -239,12 +239,21 @@ class Session(Frozen):
     minutes: int = Field(default=20, description="how long it takes, as said at consent")
 
 
+class BonusRule(Frozen):
+    """What is paid on top, by count. The sentence that people read is `payment.bonus`."""
+
+    per: Literal["correct"] = Field(description="right final answers are counted")
+    amount: float = Field(gt=0, le=100, description="for each, in the payment's currency")
+    cap: float | None = Field(default=None, gt=0, le=1000, description="at most so much a person")
+
+
 class Payment(Frozen):
     """What people get, and for what."""
 
     currency: str = "GBP"
     base: float = 0.0
     bonus: str = ""
+    bonus_rule: BonusRule | None = only_if_given("how a bonus is computed once the study is closed")
 
 
 class Integrity(Frozen):

@@ -11,6 +11,7 @@ from django.urls import reverse
 from llm.calls import request
 from study.panel.models import DraftVersion, StudyRole
 from study.panel.urls import urlpatterns
+from study.payment.models import BonusBatch
 from study.phrasing.models import Wording
 from study.registration import actions
 from study.registration.models import AuditEntry, Study
@@ -48,6 +49,10 @@ ALLOWED = {
     "participants": HELPERS,
     "participant": HELPERS,
     "payment": HELPERS,
+    "tell": EDITORS,
+    "bonuses": EDITORS,
+    "bonus-list": EDITORS,
+    "bonus-batch": EDITORS,
     "withdraw": EDITORS,
     "copy": EDITORS,
     "analysis": ANALYSTS,
@@ -64,6 +69,9 @@ ALLOWED = {
 POSTED = {
     "phrasings-ask",
     "change-invitation",
+    "tell",
+    "bonus-list",
+    "bonus-batch",
     "check",
     "cancel-power",
     "check-form",
@@ -75,6 +83,8 @@ POSTED = {
     "unblind",
 }
 ELSEWHERE = {
+    "tell",
+    "bonus-batch",
     "phrasings-ask",
     "change-invitation",
     "run",
@@ -110,6 +120,8 @@ def answer(client: Client, name: str, code: str) -> int:
         args["part"] = "items"
     if name == "change-invitation":
         args |= {"number": 1, "name": "revoke"}
+    if name == "bonus-batch":
+        args["number"] = BonusBatch.objects.get_or_create(study=Study.objects.get())[0].pk
     if name in ("restore", "explore-figure"):
         args["number"] = 1
     if name == "wording":

@@ -1,0 +1,1 @@
+"""What a panel is told and paid: approvals, requests to return, bonuses by the registered rule."""
