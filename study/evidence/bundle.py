@@ -18,6 +18,7 @@ from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
 from study.evidence import data, declared, forms, modelcalls, notebooks, pages, records, standards, stimuli
+from study.phrasing import provenance
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
 from study.registration.audit import audit
@@ -159,6 +160,8 @@ def _evidence(
         progress=progress,
     )
     records.write_lines(folder / "stimuli" / "stimuli.jsonl", stimuli.rows(protocols))
+    if drafted := list(provenance.rows(study)):
+        records.write_lines(folder / "stimuli" / "provenance.jsonl", drafted)
 
 
 def _results(run: AnalysisRun, folder: Path) -> None:

@@ -10,6 +10,7 @@ from django.db import models
 from study.advice.columns import COLUMNS, KEYS
 from study.advice.models import ProbeRound
 from study.assignment.models import Slot, SlotReturn
+from study.phrasing.models import Check, Decision, Draft, Placement, Wording
 from study.protocol.types import Protocol, Stage
 from study.registration.errors import Refused
 from study.registration.models import AuditEntry, Registration, Study
@@ -58,6 +59,18 @@ FIELDS: dict[type[models.Model], dict[str, tuple[str, ...]]] = {
         OUT: ("session", "page", "load", "number", "kind", "data", "client_ms", "received_at"),
         NEVER: ("id",),
     },
+    Wording: {OUT: ("item", "stance", "kind"), NEVER: ("id", "study", "rounds", "call", "asked_of")},
+    Draft: {
+        OUT: ("id", "wording", "number", "source", "author", "phrase", "text", "call", "check_call", "parent", "plain",
+              "state", "reason"),
+        NEVER: ("lead", "body", "wanted", "claims", "made_at"),
+    },
+    Check: {
+        OUT: ("draft", "name", "passed", "detail", "value", "threshold", "call"),
+        NEVER: ("id", "at"),
+    },
+    Decision: {OUT: ("draft", "by", "verdict", "reason", "at"), NEVER: ("id",)},
+    Placement: {OUT: ("draft",), NEVER: ("id", "study", "by", "at")},
 }  # fmt: skip
 """Every field of every record about people and what was done: `out` of the house, or `never`. People are named by
 their public code alone; a session's token is the key to its data and stays."""

@@ -598,6 +598,8 @@ def stimulus(document, item, arm, hedged, language):
     phrasings |= {p["id"]: p for p in document["phrasings"]}
     advice = item["advice"]
     chosen = phrasings[arm["phrasing"] if hedged and advice["answer"] != "unsure" else "plain"]
+    if item["id"] in chosen.get("answers", {}):
+        return chosen["id"], say(document, chosen["answers"][item["id"]], language)
     phrase = say(document, chosen["items"].get(item["id"], chosen["text"]), language)
     placement, lead = chosen["placement"], say(document, advice["lead"], language)
     if placement == "numeric":
@@ -633,6 +635,31 @@ def check_stimuli(bundle, report):
     problems += [f"Stimulus {key[2]} in {key[1]} is not registered." for key in given]
     report.many("stimuli", problems)
     report.many("stimuli", _varied(bundle))
+    report.many("stimuli", _drafted(bundle))
+
+
+def _drafted(bundle):
+    """Texts of phrasings that take drafts are approved versions, by enough people, whose calls are in the record."""
+    path = "stimuli/provenance.jsonl"
+    rows = bundle.lines(path) if (bundle.root / path).exists() else []
+    approved = {}
+    for row in rows:
+        people = {said["by"] for said in row["decisions"] if said["verdict"] == "approve"}
+        calls = [row["call"], *(check["call"] for check in row["checks"])]
+        if lost := [call for call in calls if call and call not in bundle.calls]:
+            yield f"Draft {row['id']} leads to a call that is not in the record: {lost[0]}."
+        if row["state"] == "approved":
+            words = row["text"] if row["kind"] == "strengthened" else row["phrase"]
+            approved.setdefault((row["item"], row["kind"], words), set()).update(people)
+    for version, document in bundle.documents.items():
+        needed, items = document.get("approvals", 1), {i["id"]: i["advice"] for i in document["items"]}
+        for phrasing in document["phrasings"]:
+            for item, text in {**phrasing["items"], **phrasing.get("answers", {})}.items():
+                if "drafted" not in phrasing or not items.get(item) or items[item]["answer"] == "unsure":
+                    continue
+                words = say(document, text, document["languages"][0])
+                if len(approved.get((item, phrasing["drafted"], words), ())) < needed:
+                    yield f"Version {version}: the phrasing {phrasing['id']} of {item} is no approved draft."
 
 
 def _varied(bundle):

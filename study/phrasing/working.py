@@ -39,6 +39,7 @@ def work_off(study: Study, *, told: Callable[[int, int], None] = lambda done, to
             for draft_id in left:
                 measure(draft_id)
             if not waiting and not left:
+                told(*calls_of(study))
                 return
 
 
