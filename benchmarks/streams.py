@@ -5,7 +5,7 @@ its own. Four measurements:
 
 1. first words: asking in a transaction, commit, broker, worker, model, Redis, server-sent event, against asking the
    same API directly, with 20 conversations at once;
-2. page turns (/healthz, which asks the database and Redis) while 20 model calls hang, against none;
+2. page turns of a study's trials (the post and the page after it) while 20 model calls hang for 30 s, against none;
 3. 200 streams at once: memory of the web process, delay from worker to reader, and whether every letter came.
 """
 
@@ -33,19 +33,23 @@ STREAMS, WORDS, WORD_PAUSE = 200, 80, 0.1
 if TYPE_CHECKING:
     from llm.prompts import Prompt
 
-HANGING = 20
+HANGING, PEOPLE = 20, 30
+LONGEST = 20  # seconds of page turns: the calls beside them hang for 30
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pace-ms", type=float, default=15.0)
+    parser.add_argument(
+        "--only", choices=["first-words", "hanging", "streams"], help="one of the measurements"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="heed-bench-") as folder:
         Path(folder).chmod(0o711)
-        run(Path(folder), options.pace_ms)
+        run(Path(folder), options.pace_ms, options.only)
 
 
-def run(folder: Path, pace_ms: float) -> None:
+def run(folder: Path, pace_ms: float, only: str | None) -> None:
     """Start everything below `folder`, measure, stop everything."""
     from config.embedded.layout import Layout
     from config.supervisor import Supervisor, bind
@@ -73,9 +77,12 @@ def run(folder: Path, pace_ms: float) -> None:
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
         wait_for_worker()
         processes = {child.name: psutil.Process(child.process.pid) for child in supervisor.children}
-        first_words(root, processes)
-        hanging_calls(root)
-        many_streams(root, psutil.Process(web.process.pid))
+        if only in (None, "first-words"):
+            first_words(root, processes)
+        if only in (None, "hanging"):
+            hanging_calls(root)
+        if only in (None, "streams"):
+            many_streams(root, psutil.Process(web.process.pid))
 
 
 def prompt(text: str, *, model: str = "") -> Prompt:
@@ -198,7 +205,9 @@ def hanging_calls(root: str) -> None:
     from llm import calls
     from llm.models import Call
 
-    before = page_turns(root)
+    slug = reference_study()
+    page_turns(root, slug, people=2)  # warms up
+    before = page_turns(root, slug)
     hung = [
         calls.request(
             prompt(f"hang {n}", model="heed-rehearsal-1+timeout"),
@@ -209,27 +218,69 @@ def hanging_calls(root: str) -> None:
         for n in range(HANGING)
     ]
     time.sleep(2)
+    during = page_turns(root, slug)
     under_way = Call.objects.filter(pk__in=[call.pk for call in hung], state="running").count()
-    during = page_turns(root)
     show("page turns, no model call", before)
-    show(f"page turns, {under_way} calls hanging", during)
+    show(f"page turns, {under_way} of {HANGING} calls still hanging at the end", during)
     print(f"page turns are {p95(during) - p95(before):.1f} ms slower at p95 (bar 10)")
 
 
-def page_turns(root: str, count: int = 300) -> list[float]:
-    import http.client
+def page_turns(root: str, slug: str, people: int = PEOPLE) -> list[float]:
+    """Milliseconds from sending a trial's answers to having the page after it, one simulated participant at a time."""
+    import aiohttp
+    import numpy as np
 
-    parts = urlsplit(root)
-    line = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
-    taken = []
-    for _ in range(count):
-        start = time.perf_counter()
-        line.request("GET", "/healthz")
-        line.getresponse().read()
-        taken.append(1000 * (time.perf_counter() - start))
-        time.sleep(0.01)
-    line.close()
+    from study.registration.models import Study
+    from study.rehearsal.behaviour import Person, World
+    from study.rehearsal.walker import Walker
+    from study.session.walks import protocol_of_study
+
+    class Timed(Walker):
+        """A participant without quirks who notes how long each trial's page turn took."""
+
+        def happens(self, quirk: str) -> bool:
+            return False
+
+        async def post(self, url: str, fields: list[tuple[str, str]]) -> tuple[str, int, str]:
+            start = time.perf_counter()
+            answer = await super().post(url, fields)
+            if dict(fields).get("page", "").endswith(".final"):
+                taken.append(1000 * (time.perf_counter() - start))
+            return answer
+
+    taken: list[float] = []
+    end = time.perf_counter() + LONGEST
+    world = World.of(protocol_of_study(Study.objects.get(slug=slug)))
+
+    async def walk() -> None:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            for number in range(people):
+                if time.perf_counter() > end:
+                    return
+                timed = Timed(http, Person(world, number), np.random.default_rng(number))
+                timed.leaves_at = 10_000
+                person = f"bench-{uuid.uuid4().hex[:12]}"
+                query = f"PROLIFIC_PID={person}&STUDY_ID=bench&SESSION_ID={person}"
+                await timed.walk(f"{root}/s/join/{slug}/?{query}")
+
+    asyncio.run(walk())
     return taken
+
+
+def reference_study() -> str:
+    """The short name of the reference study, collecting, in rehearsal, with places for both measurements."""
+    from study.protocol import read, shipped
+    from study.registration import actions
+    from study.registration.models import Study
+
+    protocol = read(shipped()["uncertainty-reliance"])
+    protocol = protocol.model_copy(
+        update={"sample": protocol.sample.model_copy(update={"target": 4 * PEOPLE})}
+    )
+    study = actions.load(protocol, mode=Study.Mode.REHEARSAL)
+    actions.register(study=study, by=None)
+    actions.open_study(study=study, by=None)
+    return study.slug
 
 
 def many_streams(root: str, web: psutil.Process) -> None:
