@@ -13,8 +13,21 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from elicitation.upgrades.models import Proposal, ProposalDecision
 from elicitation.values import cards
 from elicitation.values.mapping import ValueMapping
+
+__all__ = [
+    "Card",
+    "Draw",
+    "MappingDecision",
+    "Proposal",
+    "ProposalDecision",
+    "Upgrade",
+    "Vote",
+    "mapping_of",
+    "new_code",
+]
 
 
 def new_code() -> str:
@@ -91,7 +104,9 @@ class Upgrade(models.Model):
         BACK = "back"
 
     study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="upgrades")
-    pair = models.CharField(max_length=64, help_text="the upgrade's id in the protocol")
+    pair = models.CharField(
+        max_length=64, help_text="the upgrade's id in the protocol; ~ and a number: proposed"
+    )
     direction = models.CharField(max_length=5, choices=Direction)
     from_value = models.CharField(max_length=64, help_text="code of a card")
     to_value = models.CharField(max_length=64)

@@ -13,6 +13,7 @@ from elicitation.stages.card import chosen_case
 from elicitation.stages.choose import case_told, key_of
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
 from elicitation.stages.earlier import said
+from elicitation.upgrades.deciding import approved
 from study.protocol.types import Question
 from study.stages.base import Answers, Page, StageKind, Walk, ask
 
@@ -31,26 +32,16 @@ class CompareValues(StageKind):
 
     def opened(self, stage: CompareValuesStage, page: Page, walk: Walk, session: Session) -> None:
         """Draw the next story: any pair of the case that was in neither direction drawn before."""
-        case = chosen_case(walk)
-        seen = set(
-            Draw.objects.filter(session=session, upgrade__isnull=False).values_list(
-                "upgrade__pair", flat=True
-            )
-        )
-        pairs = [
-            draws.Pair(one.id, frozenset((one.from_value, one.to_value)))
-            for one in stage.upgrades
-            if one.id not in seen and (not one.cases or case in one.cases)
-        ]
+        pool = unseen(stage, session, chosen_case(walk))
+        pairs = [draws.Pair(name, ends) for name, ends in pool.items()]
         chance = draws.uniforms(key_of(session), page.key)
         pair, back, propensity = draws.pick(pairs, chosen_values(walk), stage.own, chance)
-        stories = library.upgrades(study=session.study_id, stage=stage, protocol=walk.protocol)
         direction = Upgrade.Direction.BACK if back else Upgrade.Direction.THERE
         Draw.objects.create(
             session=session,
             page=page.key,
             number=1,
-            upgrade=stories[pair.id, direction],
+            upgrade=row_of(pair.id, direction, stage, walk, session),
             propensity=propensity,
             pool=len(pairs),
         )
@@ -93,6 +84,33 @@ class CompareValues(StageKind):
 
     def erased(self, session: Session) -> None:
         Vote.objects.filter(session=session).update(verdict="", why="")
+
+
+def unseen(stage: CompareValuesStage, session: Session, case: str) -> dict[str, frozenset[str]]:
+    """The pairs of a case that this session has met in neither direction, with their values: the approved ones where
+    the stage says so and one is left, else the protocol's."""
+    shown = Draw.objects.filter(session=session, upgrade__isnull=False)
+    seen = set(shown.values_list("upgrade__pair", flat=True))
+    if stage.stories == "approved":
+        found = {
+            one.pair: frozenset((one.from_value, one.to_value))
+            for one in approved(session.study_id, case)
+            if one.pair not in seen
+        }
+        if found:
+            return found
+    return {
+        one.id: frozenset((one.from_value, one.to_value))
+        for one in stage.upgrades
+        if one.id not in seen and (not one.cases or case in one.cases)
+    }
+
+
+def row_of(pair: str, direction: str, stage: CompareValuesStage, walk: Walk, session: Session) -> Upgrade:
+    """The drawn story's row."""
+    if pair.startswith("~"):
+        return Upgrade.objects.get(study_id=session.study_id, pair=pair, direction=direction)
+    return library.upgrades(study=session.study_id, stage=stage, protocol=walk.protocol)[pair, direction]
 
 
 def drawn_on(page: Page, walk: Walk) -> Upgrade | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from analysis.plan.types import Frozen, Id
 from elicitation.values.cards import POLICIES
-from study.protocol.types import Protocol, Stage, Text
+from study.protocol.types import Protocol, Stage, Text, only_if_given
 
 Broken = tuple[tuple[str | int, ...], str, tuple[str, ...]]
 
@@ -98,6 +98,10 @@ class CompareValuesStage(Stage):
     )
     public: bool = Field(
         default=False, description="the graph may be seen by everybody once the study is closed"
+    )
+
+    stories: Literal["approved"] | None = only_if_given(
+        "approved: draw from the upgrades that the model proposed and a person approved; those above where none is left"
     )
 
     def broken(self, protocol: Protocol) -> Iterable[Broken]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from elicitation.asking import ask
 from elicitation.models import Card, MappingDecision, mapping_of
 from elicitation.values import rubric
 from elicitation.values.dedupe import Deduplication, deduplicate
@@ -47,8 +48,7 @@ def merge(*, study: Study, by: str, threshold: float = THRESHOLD) -> Merging:
         key = f"same:{study.pk}:{words[codes[first]].pk}:{words[codes[second]].pk}:{rubric.VERSION}"
         try:
             prompt = rubric.ask(cards[first], cards[second])
-            reply = gateway.complete(prompt, purpose=rubric.TEMPLATE, key=key, study=study.pk)
-            return rubric.read(reply.data).same
+            return rubric.read(ask(prompt, key=key, study=study.pk).data).same
         except (LLMError, ValueError):
             return None
 

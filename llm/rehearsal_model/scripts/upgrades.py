@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 from llm.rehearsal_model.request import Answer, Request
@@ -29,7 +30,9 @@ def pairs(request: Request) -> Answer:
             "to": cards[b].get("id", cards[b]["title"]),
             "mapping": [
                 {"old": old, "new": new, "reason": REASONS[at % len(REASONS)]}
-                for at, (old, new) in enumerate(zip(_policies(cards[a]), _policies(cards[b]), strict=False))
+                for at, (old, new) in enumerate(
+                    zip(_policies(cards[a]), cycle(_policies(cards[b])), strict=False)
+                )
             ],
         }
         for a, b in zip(order[::2], order[1::2], strict=False)
@@ -54,18 +57,31 @@ def story(request: Request) -> Answer:
     return Answer(data={"story": text})
 
 
+PROBLEMS = {
+    "clear": "The story should have 30 to 200 words.",
+    "gain": "The story tells of a loss.",
+    "fits": "The story does not play in the context.",
+    "respectful": "The story talks down to those who hold the first value.",
+}
+DOWN = ("obviously", "stupid", "any fool", "naive people")
+LOSSES = ("i lost", "i gave up on", "i had to do without")
+
+
 @script("elicitation.story_check", "story_check")
 def check_story(request: Request) -> Answer:
-    """Clear, a gain, fitting, not condescending: judged by length and by a few words."""
+    """Clear, a gain, fitting, respectful: judged by length, by a few words, and by a word of the context."""
     text = request.field("story") or request.last
-    problems = []
-    if not 30 <= len(text.split()) <= 200:
-        problems.append("The story should have 30 to 200 words.")
-    if any(word in text.lower() for word in ("obviously", "stupid", "any fool", "naive people")):
-        problems.append("The story talks down to those who hold the first value.")
-    return Answer(
-        data={"ok": not problems, "passed": not problems, "problems": problems, "criticism": problems}
-    )
+    said = text.lower()
+    about = [word for word in _clause(request.field("context")).lower().split() if len(word) > 3]
+    answers = {
+        "clear": 30 <= len(text.split()) <= 200,
+        "gain": not any(word in said for word in LOSSES),
+        "fits": not request.field("context") or any(word in said for word in about),
+        "respectful": not any(word in said for word in DOWN),
+    }
+    problems = [PROBLEMS[name] for name, holds in answers.items() if not holds]
+    verdict = {"ok": not problems, "passed": not problems, "problems": problems, "criticism": problems}
+    return Answer(data={**answers, **verdict, "reason": " ".join(problems)})
 
 
 def _cards(request: Request) -> list[dict[str, Any]]:

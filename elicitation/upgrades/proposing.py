@@ -1,0 +1,181 @@
+"""From a study's values to proposed upgrades: candidate pairs, a direction with its mapping, two stories, their checks.
+
+Every question is one call with a key of its own, so that a run that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from django.db import transaction
+
+from elicitation import library
+from elicitation.asking import ask
+from elicitation.models import Card
+from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
+from elicitation.upgrades import prompts
+from elicitation.upgrades.candidates import Candidate, candidates, contexts
+from elicitation.upgrades.models import Proposal, ProposalDecision, State
+from elicitation.values.cards import Card as Words
+from llm import gateway
+from llm.errors import LLMError
+from llm.prompts import Prompt, Reply
+from study.protocol.types import Protocol
+from study.registration.audit import audit
+from study.registration.errors import Refused
+from study.registration.frozen import protocol_of
+from study.registration.models import Study
+
+MOST = 6  # candidate pairs a context
+CHECK_NAME = "story check"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """What a run did: pairs looked at, proposals open for review, refused by the check, pairs that are no upgrade, and
+    pairs without a usable answer (asked again by the next run)."""
+
+    pairs: int = 0
+    open: int = 0
+    refused: int = 0
+    none: int = 0
+    unanswered: int = 0
+
+    def count(self, name: str) -> Proposing:
+        return replace(self, pairs=self.pairs + 1, **{name: getattr(self, name) + 1})
+
+
+@dataclass
+class _Asked:
+    """The calls behind one proposal."""
+
+    study: Study
+    key: str
+    calls: list[str] = field(default_factory=list)
+    rehearsal: bool = False
+
+    def __call__(self, prompt: Prompt, what: str) -> Reply:
+        reply = ask(prompt, key=f"{self.key}:{what}:{prompts.VERSION}", study=self.study.pk)
+        self.calls.append(reply.call_id)
+        self.rehearsal |= reply.rehearsal
+        return reply
+
+
+def frozen_protocol(study: Study) -> Protocol:
+    """The protocol that is running. Raises Refused before registration."""
+    last = study.registrations.order_by("-version").values_list("pk", flat=True).first()
+    if last is None:
+        raise Refused("Register the study first: upgrades are proposed between its registered values.")
+    return protocol_of(last)
+
+
+def values_of(study: Study, protocol: Protocol) -> list[Card]:
+    """The library's values as rows. Raises Refused for a protocol without a library."""
+    stages = [stage for stage in protocol.flow if isinstance(stage, ChooseValuesStage)]
+    found = [
+        card
+        for stage in stages
+        for card in library.values(study=study.pk, stage=stage, protocol=protocol).values()
+    ]
+    if len(found) < 2:
+        raise Refused("The protocol holds no library of at least two values.")
+    return found
+
+
+def contexts_of(protocol: Protocol) -> dict[str, list[str]]:
+    """The contexts of the protocol's own upgrades with their cases."""
+    stages = [stage for stage in protocol.flow if isinstance(stage, CompareValuesStage)]
+    return contexts([(one.context, one.cases) for stage in stages for one in stage.upgrades])
+
+
+def propose(
+    *,
+    study: Study,
+    only: Sequence[str] = (),
+    most: int = MOST,
+    stories: int = 1,
+    say: Say = lambda line: None,
+) -> Proposing:
+    """Propose upgrades in the protocol's contexts (or `only` some of them), `stories` versions a pair.
+
+    Never inside a transaction. Raises Refused, and LLMError when the cards cannot be embedded; a pair whose answers do
+    not come or cannot be used is counted and left for the next run.
+    """
+    protocol = frozen_protocol(study)
+    wanted = {name: cases for name, cases in contexts_of(protocol).items() if not only or name in only}
+    if not wanted:
+        raise Refused("The protocol has no such context.")
+    rows = values_of(study, protocol)
+    texts = [row.card().text() for row in rows]
+    vectors = gateway.embed([*texts, *wanted], purpose="elicitation.embed", study=study.pk).vectors
+    done = Proposing()
+    for at, (context, cases) in enumerate(wanted.items()):
+        near = candidates(vectors[: len(rows)], vectors[len(rows) + at], most=most)
+        for number, pair in enumerate(near, start=1):
+            ends = (rows[pair.first], rows[pair.second])
+            for version in range(1, stories + 1):
+                outcome = _one(study, context, cases, ends, pair, version)
+                done = done.count(outcome) if outcome else done
+                say(
+                    f"{context}: pair {number} of {len(near)}, {ends[0].code} – {ends[1].code}: {outcome or 'known'}"
+                )
+    return done
+
+
+def _one(
+    study: Study, context: str, cases: list[str], ends: tuple[Card, Card], pair: Candidate, version: int
+) -> str:
+    """One pair: "open", "refused", "none", "unanswered", or "" where it was proposed before."""
+    codes = sorted(end.code for end in ends)
+    known = Proposal.objects.filter(study=study, context=context, version=version)
+    if known.filter(from_value__in=codes, to_value__in=codes).exists():
+        return ""
+    about = hashlib.sha256(repr((context, [e.digest for e in ends])).encode()).hexdigest()[:24]
+    asked = _Asked(study, f"upgrade:{study.pk}:{about}:{version}")
+    cards = {end.code: end.card() for end in ends}
+    try:
+        move = prompts.read_pair(asked(prompts.pair(context, cards), "pair").data, cards)
+        if move is None:
+            return "none"
+        made = _told(asked, context, move, cards)
+    except (LLMError, prompts.Unusable):
+        return "unanswered"
+    made.study, made.cases, made.version, made.distance = study, cases, version, pair.distance
+    return _keep(made)
+
+
+def _told(asked: _Asked, context: str, move: prompts.Move, cards: dict[str, Words]) -> Proposal:
+    """The proposal with its stories, each checked."""
+    old, new = cards[move.from_value], cards[move.to_value]
+    undone = tuple({**row, "old": row["new"], "new": row["old"]} for row in move.mapping)
+    told, checks = {}, {}
+    for way, (first, second, became) in {
+        "there": (old, new, move.mapping),
+        "back": (new, old, undone),
+    }.items():
+        told[way] = prompts.read_story(asked(prompts.story(context, first, second, became), way).data)
+        answer = asked(prompts.check(context, first, second, told[way]), f"check-{way}")
+        checks[way] = prompts.read_check(answer.data, told[way]).as_json()
+    return Proposal(
+        context=context, from_value=move.from_value, to_value=move.to_value,
+        mapping=[dict(row) for row in move.mapping],
+        story=told["there"], back=told["back"], checks=checks, calls=asked.calls, rehearsal=asked.rehearsal,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def _keep(made: Proposal) -> str:
+    """Store a proposal with the check's decision, numbered after those that are there."""
+    Study.objects.select_for_update().only("pk").get(pk=made.study_id)
+    made.number = Proposal.objects.filter(study=made.study_id).count() + 1
+    made.save(force_insert=True)
+    against = [f"{way}: {one}" for way, check in made.checks.items() for one in check["problems"]]
+    state = State.REFUSED if against else State.OPEN
+    ProposalDecision.objects.create(
+        proposal=made, number=1, state=state, reason="; ".join(against), by=CHECK_NAME
+    )
+    audit(made.study, CHECK_NAME, "proposed an upgrade", {"number": made.number, "state": state.value})
+    return state.value
