@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo serve test check fix bench reproduce soak lock messages
+.PHONY: demo serve test check fix bench reproduce soak lock messages screenshots
 
 demo: install        ## a study from protocol to report; ARGS=--once stops after printing, ARGS="--participants 40" is quicker
 	@$(RUN) manage.py demo $(ARGS)
@@ -47,6 +47,9 @@ soak: install        ## the long simulations and fault campaigns that `make test
 lock: install        ## versions and hashes of all dependencies; names no host
 	$(VENV)/uv pip compile --quiet --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
+
+screenshots: install ## every page of the panel at 1440, 1024 and 360 px; the main ones into docs/images/panel
+	@$(RUN) -m tests.screenshots $(ARGS)
 
 messages: install    ## collect and compile translations (needs gettext)
 	$(RUN) manage.py makemessages --all --ignore=.venv --ignore=.cache
