@@ -67,7 +67,7 @@ class Call(models.Model):
     )  # the same key is the same call, however often it is asked
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.CHAT)
     purpose = models.CharField(max_length=80, db_index=True)
-    study = models.UUIDField(null=True, blank=True, db_index=True)
+    study = models.UUIDField(null=True, blank=True)
     participant = models.CharField(max_length=64, blank=True, db_index=True)
     priority = models.CharField(max_length=12, choices=Priority, default=Priority.BATCH)
 
@@ -121,6 +121,7 @@ class Call(models.Model):
     class Meta:
         ordering = ["created_at"]
         indexes = [
+            models.Index(fields=["study", "created_at"], name="llm_call_of_study"),
             models.Index(
                 fields=["state", "not_before"],
                 condition=Q(state__in=("queued", "running")),

@@ -144,14 +144,18 @@ def by_arm(
 
 
 def drop_out(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
-    """Who left where, by stage and arm: rows of (stage, before assignment, one count an arm, sum)."""
-    left: Counter[tuple[str, str]] = Counter()
+    """Who left where, by page and arm: rows of (page, before assignment, one count an arm, sum)."""
+    left: Counter[tuple[tuple[str, int], str]] = Counter()
     for cell in found:
         if cell.gone:
-            left[cell.stage, cell.arm] += cell.n
-    arms = ["", *protocol.arms_by_id]
-    counted = [(stage, [left[stage, arm] for arm in arms]) for stage in protocol.stages_by_id]
-    rows = [{"stage": title(protocol, s), "counts": n, "sum": sum(n)} for s, n in counted if sum(n)]
+            left[(cell.stage, cell.step), cell.arm] += cell.n
+    arms, order = ["", *protocol.arms_by_id], list(protocol.stages_by_id)
+    places = sorted({place for place, _arm in left}, key=lambda place: (order.index(place[0]), place[1]))
+    counted = [(place, [left[place, arm] for arm in arms]) for place in places]
+    rows = [
+        {"stage": title(protocol, stage), "step": step, "counts": n, "sum": sum(n)}
+        for (stage, step), n in counted
+    ]
     return {"heads": [BEFORE, *(arm.label for arm in protocol.arms)], "rows": rows}
 
 
@@ -319,26 +323,4 @@ def probes(study: Study) -> dict[str, Any]:
         "rounds": len(rounds),
         "last": rounds[0] if rounds else None,
         "changed": [r for r in rounds if r.changes],
-    }
-
-
-def calls(study: Study, now: datetime) -> dict[str, Any]:
-    """Model calls of the last hour, what all cost, and the last errors by kind. Two queries."""
-    from llm.models import Call
-
-    own = Call.objects.of_study(study.pk).order_by()
-    counted = own.aggregate(
-        all=Count("pk"),
-        waiting=Count("pk", filter=Q(state__in=("queued", "running"))),
-        failed=Count("pk", filter=Q(state="failed")),
-        recent=Count("pk", filter=Q(created_at__gte=now - timedelta(hours=1))),
-        cost_micro=Sum("cost_micro"),
-    )
-    errors = own.filter(state="failed").order_by("-created_at")
-    cost = counted["cost_micro"]
-    return counted | {
-        "cost": cost / 1e6 if cost is not None else None,
-        "errors": list(errors.values("created_at", "purpose", "error", "error_kind")[:5])
-        if counted["failed"]
-        else [],
     }

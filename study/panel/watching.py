@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from study.panel import monitor
+from study.panel import model_calls, monitor
 from study.panel.access import Right, Seen, study_for
 from study.panel.frame import page
 from study.registration.errors import WrongState
@@ -57,7 +57,7 @@ def figures(seen: Seen, registration_id: int) -> dict[str, Any]:
         "times": monitor.times(people, protocol) if people else [],
         "flags": monitor.flags(people, protocol) if people else [],
         "arrivals": monitor.arrivals(study, now),
-        "calls": monitor.calls(study, now),
+        "calls": model_calls.calls(study, now),
         "probes": monitor.probes(study) if protocol.probes else None,
         "budget": protocol.model.budget_usd if protocol.model else None,
     }

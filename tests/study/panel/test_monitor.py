@@ -94,3 +94,61 @@ def test_its_queries_do_not_grow_with_people(boss: Client) -> None:
 def test_a_draft_has_nothing_to_watch(boss: Client) -> None:
     factories.draft()
     assert "nothing to watch" in boss.get("/panel/studies/tiny/monitor/").content.decode()
+
+
+def test_model_calls_show_times_queue_cost_and_breaker(boss: Client) -> None:
+    from llm import limits
+    from llm.conf import current
+    from llm.models import Budget, Call
+
+    study = factories.collecting()
+    now = timezone.now()
+    common = {
+        "study": study.pk,
+        "purpose": "study.advice",
+        "prompt": {},
+        "deadline_at": now,
+        "backend": "test:1",
+    }
+    for number in range(20):
+        Call.objects.create(
+            key=f"k{number}",
+            state="done",
+            finished_at=now,
+            latency_ms=100.0 * (number + 1),
+            cost_micro=1,
+            **common,
+        )
+    Call.objects.create(
+        key="f", state="failed", finished_at=now, error="unavailable", error_kind="timeout", **common
+    )
+    Call.objects.create(key="q", created_at=now - timedelta(seconds=30), **common)
+    other = common | {"study": None}
+    Call.objects.create(key="o", **other)
+    Budget.objects.create(scope="study", ref=str(study.pk), cost_used=2_500_000, tokens_used=77)
+    limits.reset("test:1")
+    for number in range(current().breaker_failures):
+        limits.report("test:1", f"c{number}", limits.Verdict.FAILED, conf=current())
+    response = boss.get("/panel/studies/tiny/monitor/", **LIVE)
+    seen = response.context["calls"]
+    limits.reset("test:1")
+    assert (seen["all"], seen["recent"], seen["recent_failed"]) == (22, 22, 1)
+    times = np.arange(1, 21) / 10
+    assert seen["median"] == pytest.approx(np.quantile(times, 0.5))
+    assert seen["p95"] == pytest.approx(np.quantile(times, 0.95))
+    assert (seen["waiting"], seen["everywhere"]) == (1, 2)
+    assert 29 < seen["age"] < 90
+    assert (seen["cost"], seen["tokens"], seen["breaker"]) == (2.5, 77, "open")
+    assert [error["error_kind"] for error in seen["errors"]] == ["timeout"]
+    assert 'aria-label="Seconds until an answer' in response.content.decode()
+
+
+def test_who_left_is_counted_by_page_and_arm(boss: Client) -> None:
+    study = factories.collecting()
+    rng = np.random.default_rng(5)
+    gone = [walk(study, rng, pages=pages) for pages in (1, 5, 6)]
+    past = timezone.now() - timedelta(minutes=31)
+    Session.objects.filter(pk__in=[session.pk for session in gone]).update(active_at=past)
+    rows = boss.get("/panel/studies/tiny/monitor/").context["drop_out"]["rows"]
+    assert sum(row["sum"] for row in rows) == 3
+    assert len({(row["stage"], row["step"]) for row in rows}) == len(rows) == 3
