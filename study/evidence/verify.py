@@ -600,7 +600,9 @@ def stimulus(document, item, arm, hedged, language):
     chosen = phrasings[arm["phrasing"] if hedged and advice["answer"] != "unsure" else "plain"]
     if item["id"] in chosen.get("answers", {}):
         return chosen["id"], say(document, chosen["answers"][item["id"]], language)
-    phrase = say(document, chosen["items"].get(item["id"], chosen["text"]), language)
+    reached = [s for s in chosen.get("by_probability", []) if s["least"] <= (advice["probability"] or 0)]
+    words = max(reached, key=lambda s: s["least"])["text"] if reached else chosen["text"]
+    phrase = say(document, chosen["items"].get(item["id"], words), language)
     placement, lead = chosen["placement"], say(document, advice["lead"], language)
     if placement == "numeric":
         phrase = phrase.replace("{probability}", f"{advice['probability']:g}")

@@ -7,7 +7,7 @@ reading, whoever reads it. What could be run but should not be registered is the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from study.protocol.walk import parts_of, questions_of, texts_of
 
 if TYPE_CHECKING:
     from study.protocol.advice import Replay
-    from study.protocol.types import Item, Protocol, Question, Scale, Stage
+    from study.protocol.types import Item, Protocol, Question, Scale, Stage, Step
 
 Path = tuple[str | int, ...]
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:[/?#][^\s<>\"'\\]*)?")
@@ -138,10 +138,13 @@ def _phrasings(protocol: Protocol) -> Iterator[Broken]:
                 )
         yield from _known((*path, "answers"), phrasing.answers or {}, protocol.items_by_id, "item")
         worded = phrasing.text or phrasing.items or phrasing.answers or phrasing.drafted
+        worded = worded or phrasing.by_probability
         if phrasing.direction != "plain" and not worded:
             yield Broken((*path, "text"), "A phrasing that is not plain needs its words")
         if phrasing.placement == "numeric":
             yield from _numbers(protocol, phrasing.id)
+        if phrasing.by_probability is not None:
+            yield from _steps(protocol, phrasing.by_probability, path)
 
 
 def _numbers(protocol: Protocol, phrasing: str) -> Iterator[Broken]:
@@ -149,6 +152,18 @@ def _numbers(protocol: Protocol, phrasing: str) -> Iterator[Broken]:
         if item.id in protocol.hedgeable and item.advice and item.advice.probability is None:
             message = f"The numeric phrasing '{phrasing}' shows this probability, but the item has none"
             yield Broken(("items", number, "advice", "probability"), message, ("0 to 100",))
+
+
+def _steps(protocol: Protocol, steps: Sequence[Step], path: Path) -> Iterator[Broken]:
+    """Every answer that can carry a phrase reaches a step, and no two steps begin at the same number."""
+    yield from _twice((*path, "by_probability"), [f"{step.least:g}" for step in steps], key="least")
+    lowest = min((step.least for step in steps), default=101.0)
+    for number, item in enumerate(protocol.items):
+        sure = item.advice.probability if item.advice else None
+        if item.id in protocol.hedgeable and (sure is None or sure < lowest):
+            message = "The phrasing is chosen by this probability, and no step is low enough for it"
+            allowed = (f"{lowest:g} to 100",) if steps else ("a phrasing with steps",)
+            yield Broken(("items", number, "advice", "probability"), message, allowed)
 
 
 def _scale(path: Path, scale: Scale) -> Iterator[Broken]:
@@ -260,7 +275,8 @@ def _varying(protocol: Protocol) -> Iterator[Broken]:
             yield Broken(("arms", number, "hedged", "count"), message, ("all",))
         if live is None or phrasing is None or phrasing.id in live.instructions:
             continue
-        if phrasing.placement in ("inline", "numeric"):
+        chosen = phrasing.answers or phrasing.drafted or phrasing.by_probability
+        if phrasing.placement in ("inline", "numeric") or chosen:
             message = (
                 f"'{phrasing.id}' cannot be put around a live answer: give the model an instruction for it"
             )

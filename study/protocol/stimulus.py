@@ -47,7 +47,7 @@ def stimulus(protocol: Protocol, item: Item, arm: Arm, hedged: bool, language: s
     if (whole := (phrasing.answers or {}).get(item.id)) is not None:
         words = protocol.say(whole, language)
         return Stimulus(text=words, phrase="", phrasing_id=phrasing.id, body=words, lead="")
-    phrase = protocol.say(phrasing.items.get(item.id, phrasing.text), language)
+    phrase = protocol.say(phrasing.phrase_of(item), language)
     if phrasing.placement == "numeric":
         phrase = phrase.replace("{probability}", _percent(item))
     lead = protocol.say(item.advice.lead, language)

@@ -106,8 +106,16 @@ class Item(Frozen):
     tags: dict[Column, Scalar] = {}
 
 
+class Step(Frozen):
+    """The phrase for answers whose probability is at least `least` percent, and below the next step's."""
+
+    least: float = Field(ge=0, le=100)
+    text: Text
+
+
 class Phrasing(Frozen):
-    """How sure the answer sounds. `plain` is the body with its lead. Tied to no number."""
+    """How sure the answer sounds. `plain` is the body with its lead. Tied to no number, unless a table says so
+    (`by_probability`): then an answer sounds as sure as the AI is."""
 
     id: Id
     person: Literal["first", "general", "none"] = "none"
@@ -124,6 +132,17 @@ class Phrasing(Frozen):
     drafted: Literal["first-person", "general", "strengthened", "numeric", "verbal"] | None = only_if_given(
         "which kind of drafted texts it takes; only approved ones can be registered"
     )
+    by_probability: list[Step] | None = only_if_given(
+        "the phrase by `advice.probability`: that of the highest step it reaches"
+    )
+
+    def phrase_of(self, item: Item) -> Text:
+        """The item's own phrase, the one of its step, or the one for all items."""
+        if item.id in self.items:
+            return self.items[item.id]
+        sure = item.advice.probability if item.advice else None
+        reached = [step for step in self.by_probability or () if sure is not None and step.least <= sure]
+        return max(reached, key=lambda step: step.least).text if reached else self.text
 
 
 class Hedged(Frozen):

@@ -126,7 +126,8 @@ def _phrasings(protocol: Protocol) -> Iterator[Said]:
         if phrasing.id not in used and phrasing.id != "plain":
             yield Said("phrasing-unused", ("phrasings", number), f"No arm uses '{phrasing.id}'.")
         for path, words in _words(phrasing, ("phrasings", number)):
-            if _NOT_SURE.search(words) and (_NUMBER.search(words) or phrasing.placement == "numeric"):
+            numbered = phrasing.placement == "numeric" or "by_probability" in path
+            if _NOT_SURE.search(words) and (numbered or _NUMBER.search(words)):
                 yield Said("hedge-with-number", path, f"'{words}' gives a number to words that have none.")
 
 
