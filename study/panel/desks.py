@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from django.db.models import Prefetch
 
 from llm.models import Call
+from study.phrasing.asked import Asked
 from study.phrasing.differences import Segment, segments
-from study.phrasing.drafting import Asked
 from study.phrasing.kinds import MARK
 from study.phrasing.models import Decision, Draft, Kind, Wording
 from study.phrasing.provenance import stance_of

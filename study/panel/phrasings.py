@@ -20,6 +20,7 @@ from study.panel.desks import ASKED, FAILED, desks, newest_of, with_number
 from study.panel.documents import held
 from study.panel.frame import page
 from study.phrasing import drafting, provenance, reviewing
+from study.phrasing.asked import Asked
 from study.phrasing.differences import segments
 from study.phrasing.models import Decision, Draft, Wording
 from study.phrasing.prompts import PURPOSE
@@ -241,7 +242,7 @@ def put(request: HttpRequest, slug: str) -> HttpResponse:
         status=409 if problems else 200,
         document=document,
         plan=reviewing.plan(study, protocol, answers),
-        choices=[(i, drafting.Asked.of(protocol, i), answers[i.id]) for i in open_items],
+        choices=[(i, Asked.of(protocol, i), answers[i.id]) for i in open_items],
         problems=problems,
         draft=study.state == Study.State.DRAFT,
         unmarked=[p.id for p in protocol.phrasings if p.drafted is None and p.direction != "plain"],

@@ -1,89 +1,37 @@
-"""Drafts come into being: asked for, read from finished calls, checked, edited. Approvals are in `reviewing`.
+"""Drafts come into being: asked of the model, or written by people. What comes back is taken in by `receiving`.
 
     ask ─▶ call ─▶ handler ─▶ checks in code ─▶ check by the model ─▶ distance ─▶ open, or refused with its reason
 
-A finished plain answer asks for its phrasings. Handlers run once, in a transaction of the worker's; no model is asked
-inside one. Prompts are a function of question, options, sources and the texts themselves (see `prompts`).
+A finished plain answer asks for its phrasings. Prompts are a function of question, options, sources and the texts
+themselves (see `prompts`). Approvals are in `reviewing`.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from llm import calls, gateway
-from llm.errors import LLMError
 from llm.models import Call
-from llm.prompts import Prompt, Sampling
+from llm.prompts import Prompt
 from study.phrasing import checks, prompts
-from study.phrasing.kinds import PHRASED, STYLES, phrase_for
-from study.phrasing.models import Check, Draft, Kind, Wording
-from study.protocol import Protocol, from_canonical
+from study.phrasing.asked import Asked, drafted_protocol, locked, send, settings_of
+from study.phrasing.kinds import STYLES
+from study.phrasing.models import Draft, Kind, Wording
+from study.phrasing.versions import look, new_version, settle
+from study.protocol import Protocol
 from study.protocol.types import Item
 from study.registration.actions import Person, name_of
 from study.registration.audit import audit
-from study.registration.errors import Refused, WrongState
+from study.registration.errors import Refused
 from study.registration.models import Study
 
 State, Source = Draft.State, Draft.Source
 AT_ONCE = 200
 """Items that one request may draft."""
 MOST_OPTIONS = 8
-DEADLINE = 3600.0  # seconds: nobody waits at a page
-SIDES = {"high": "Very likely", "low": "Very unlikely"}
-"""What is argued for where the answer to an item is a probability."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The words of an item that prompts are made of."""
-
-    question: str
-    options: dict[str, str]
-    sources: tuple[str, ...]
-    words: str
-
-    @classmethod
-    def of(cls, protocol: Protocol, item: Item) -> Asked:
-        """In the protocol's first language. Neither truth nor advice nor arms are read, but for the probability that
-        the AI states, from which the words of probability come."""
-        named = {key: protocol.say(label) for key, label in item.options.items()}
-        stated = item.advice.probability if item.advice else None
-        return cls(
-            protocol.say(item.question),
-            dict(SIDES) if item.kind == "probability" else named,
-            tuple(protocol.say(source.title) for source in item.sources),
-            phrase_for(stated) if stated is not None else "",
-        )
-
-    def lead(self, stance: str) -> str:
-        return checks.lead_of(self.options[stance], len(self.options))
-
-    def kinds(self, *, stated: bool) -> list[str]:
-        """The phrasings that can be drafted: those with a probability only where the item states one."""
-        left_out = set() if stated else {Kind.NUMERIC, Kind.VERBAL}
-        if not self.words:
-            left_out.add(Kind.VERBAL)
-        return [kind for kind in PHRASED if kind not in left_out]
-
-
-def drafted_protocol(study: Study) -> Protocol:
-    """The document that is worked on. Raises WrongState once it is registered."""
-    if study.state != Study.State.DRAFT:
-        raise WrongState(
-            f"'{study.slug}' is {study.state}: texts are drafted and approved before registration."
-        )
-    return from_canonical(study.draft)
-
-
-def locked(study_id: uuid.UUID) -> Study:
-    """The study, held until commit: drafts of one study are begun and decided one after another."""
-    return Study.objects.select_for_update(no_key=True).get(pk=study_id)
 
 
 @transaction.atomic
@@ -150,15 +98,9 @@ def request(study: Study, protocol: Protocol, wording: Wording, plain: Draft | N
     """Ask the model for a text once more: a call of its own key, whose prompt differs by the seed alone."""
     wording.rounds += 1
     prompt = _prompt(study, protocol, wording, plain)
-    call = _call(study, prompt, f"phrasing:{wording.pk}:{wording.rounds}", prompts.purpose(wording.kind))
+    call = send(study, prompt, f"phrasing:{wording.pk}:{wording.rounds}", prompts.purpose(wording.kind))
     wording.call, wording.asked_of = call.pk, plain
     wording.save(update_fields=["rounds", "call", "asked_of"])
-
-
-def _call(study: Study, prompt: Prompt, key: str, purpose: str) -> Call:
-    return calls.request(
-        prompt, key=key, purpose=purpose, study=study.pk, priority=Call.Priority.BATCH, deadline=DEADLINE
-    )
 
 
 def _prompt(study: Study, protocol: Protocol, wording: Wording, plain: Draft | None) -> Prompt:
@@ -182,16 +124,6 @@ def _prompt(study: Study, protocol: Protocol, wording: Wording, plain: Draft | N
         sampling=sampling,
         model=model,
     )
-
-
-def settings_of(study: Study, protocol: Protocol, rounds: int) -> tuple[Sampling, str]:
-    """The protocol's pinned model and settings; a rehearsal asks whichever model is configured."""
-    pinned = protocol.model
-    if pinned is None:
-        return Sampling(temperature=None, seed=rounds), ""
-    seed = None if pinned.seed is None else pinned.seed + rounds - 1
-    name = "" if study.mode == Study.Mode.REHEARSAL else pinned.name
-    return Sampling(temperature=pinned.temperature, seed=seed, max_tokens=max(pinned.max_tokens, 800)), name
 
 
 def phrase_all(study: Study, protocol: Protocol, plain: Draft) -> int:
@@ -220,175 +152,10 @@ def _carry(old: Draft, plain: Draft) -> None:
     """The same phrase before (or behind) a new plain answer: a version of its own, to be approved anew."""
     prefix = STYLES[old.wording.kind].placement == "prefix"
     parts = (old.phrase, plain.body) if prefix else (plain.lead, plain.body, old.phrase)
-    draft = _new(
+    draft = new_version(
         old.wording, Source.CARRIED, checks.joined(*parts), parent=old, plain=plain, wanted=old.wanted
     )
-    _look(draft)
-
-
-def _new(wording: Wording, source: str, text: str, **columns: Any) -> Draft:
-    """The next version of a text, not saved: words and checks are settled first."""
-    last = Draft.objects.filter(wording=wording).order_by("-number").values_list("number", flat=True).first()
-    return Draft(
-        wording=wording, number=(last or 0) + 1, source=source, text=text, state=State.CHECKING, **columns
-    )
-
-
-# From finished calls
-
-
-def received(call: Call) -> None:
-    """A text came (or failed for good, which the call's row says). Raises nothing for what the model wrote."""
-    wording = Wording.objects.select_related("study", "asked_of").filter(call=call.pk).first()
-    if wording is None or call.state != Call.State.DONE:
-        return
-    study = locked(wording.study_id)
-    if study.state != Study.State.DRAFT:
-        return
-    protocol = from_canonical(study.draft)
-    item = protocol.items_by_id.get(wording.item)
-    if item is None:  # taken out of the document meanwhile
-        return
-    asked, said = Asked.of(protocol, item), cast("dict[str, Any]", call.data)
-    if wording.kind == Kind.PLAIN:
-        lead = asked.lead(wording.stance)
-        text = checks.joined(lead, said["text"])
-        draft = _new(wording, Source.MODEL, text, call=call.pk, lead=lead, claims=said["claims"])
-    else:
-        words = asked.words if wording.kind == Kind.VERBAL else ""
-        draft = _new(wording, Source.MODEL, said["text"], call=call.pk, plain=wording.asked_of, wanted=words)
-    _look(draft, study, protocol)
-
-
-def _look(draft: Draft, study: Study | None = None, protocol: Protocol | None = None) -> None:
-    """Check in code, save, and where only a model can tell ask it."""
-    kind = draft.wording.kind
-    try:
-        _settle(draft)
-    except checks.Drift as drift:
-        draft.body = draft.body or draft.text
-        draft.state, draft.reason = State.REFUSED, str(drift)
-        draft.save(force_insert=True)
-        Check.objects.create(draft=draft, name=_by_letters(kind), passed=False, detail=str(drift))
-        return
-    if draft.phrase:
-        draft.state = State.OPEN
-    elif study is not None and protocol is not None:
-        prompt, purpose = _check_prompt(study, protocol, draft)
-        key = f"phrasing-check:{draft.wording_id}:{draft.number}"
-        draft.check_call = _call(study, prompt, key, purpose).pk
-    draft.save(force_insert=True)
-    Check.objects.create(draft=draft, name=_by_letters(kind), passed=True)
-
-
-def _by_letters(kind: str) -> str:
-    return Check.Name.EXACT if STYLES[kind].placement in ("prefix", "suffix") else Check.Name.FORM
-
-
-def _settle(draft: Draft) -> None:
-    """Fill in body, lead and phrase from the text. Raises Drift."""
-    placement, plain = STYLES[draft.wording.kind].placement, draft.plain
-    if plain is None:
-        draft.body = checks.plain_body(draft.text, draft.lead)
-    elif placement == "whole":
-        draft.body = draft.text
-        if problems := checks.rewritten_problems(draft.text, plain.text):
-            raise checks.Drift(" ".join(problems))
-    else:
-        draft.phrase = checks.phrase_of(
-            draft.wording.kind, draft.text, body=plain.body, lead=plain.lead, wanted=draft.wanted
-        )
-        draft.body, draft.lead = plain.body, plain.lead if placement == "suffix" else ""
-
-
-def _check_prompt(study: Study, protocol: Protocol, draft: Draft) -> tuple[Prompt, str]:
-    sampling, model = settings_of(study, protocol, 1)
-    sampling = replace(sampling, temperature=0.0 if sampling.temperature is not None else None)
-    if draft.plain is not None:
-        plain = draft.plain
-        made = prompts.claims(
-            plain=plain.text, rewritten=draft.text, claimed=plain.claims, sampling=sampling, model=model
-        )
-        return made, prompts.CLAIMS
-    asked = Asked.of(protocol, protocol.items_by_id[draft.wording.item])
-    options = list(asked.options.values())
-    return prompts.stance(
-        question=asked.question, options=options, text=draft.text, sampling=sampling, model=model
-    ), prompts.STANCE
-
-
-def checked(call: Call) -> None:
-    """The model's own check came back. A check that could not be made refuses: nothing passes unchecked."""
-    draft = Draft.objects.select_related("wording", "plain").filter(check_call=call.pk).first()
-    if draft is None or draft.state != State.CHECKING:
-        return
-    study = locked(draft.wording.study_id)
-    name = Check.Name.CLAIMS if draft.plain_id else Check.Name.STANCE
-    problem = _failure(call) if call.state != Call.State.DONE else _found(draft, study, call.data)
-    Check.objects.create(draft=draft, name=name, passed=not problem, detail=problem, call=call.pk)
-    if problem:
-        draft.move(State.REFUSED, allowed=[State.CHECKING], reason=problem)
-    elif draft.plain_id:
-        from study.phrasing import tasks
-
-        tasks.measure.delay_on_commit(draft.pk)
-    elif draft.move(State.OPEN, allowed=[State.CHECKING]) and study.state == Study.State.DRAFT:
-        phrase_all(study, from_canonical(study.draft), draft)
-
-
-def _failure(call: Call) -> str:
-    return f"The check could not be made ({call.error}: {call.error_kind}). Save the text again to have it checked."
-
-
-def _found(draft: Draft, study: Study, said: Any) -> str:
-    """What the check found, in words for the researcher; '' for nothing."""
-    if draft.plain_id:
-        differences = [text for text in said["differences"] if text.strip()]
-        if said["preserved"] and not differences:
-            return ""
-        return "It claims something else than the plain answer: " + (
-            "; ".join(differences) or "no reason given"
-        )
-    protocol = from_canonical(study.draft)
-    item = protocol.items_by_id.get(draft.wording.item)
-    if item is None:
-        return "The item was taken out of the document."
-    wanted = Asked.of(protocol, item).options.get(draft.wording.stance)
-    return "" if said["stance"] == wanted else f"It does not argue for “{wanted}” but for “{said['stance']}”."
-
-
-def measure(draft_id: int) -> None:
-    """The distance in meaning between a rewritten answer and the plain one; the last of its checks. Safe to run twice.
-
-    Never inside a transaction. A service without embeddings refuses the draft, with that as the reason.
-    """
-    draft = Draft.objects.select_related("wording", "plain").get(pk=draft_id)
-    if draft.state != State.CHECKING or draft.plain is None:
-        return
-    distance, call, problem = None, None, ""
-    try:
-        found = gateway.embed(
-            [draft.plain.text, draft.text], purpose=prompts.EMBEDDING, study=draft.wording.study_id
-        )
-        call = uuid.UUID(found.call_ids[0])
-        distance = checks.cosine_distance(*found.vectors)
-    except (LLMError, ValueError) as error:
-        problem = f"The distance of meaning could not be measured ({error}). Save the text again to have it checked."
-    if distance is not None and distance > checks.THRESHOLD:
-        problem = (
-            f"Its meaning lies {distance:.2f} from the plain answer's; at most {checks.THRESHOLD:.2f} passes."
-        )
-    with transaction.atomic():
-        to = State.REFUSED if problem else State.OPEN
-        if not draft.move(to, allowed=[State.CHECKING], reason=problem):
-            return
-        Check.objects.create(
-            draft=draft, name=Check.Name.DISTANCE, passed=not problem, detail=problem, value=distance,
-            threshold=checks.THRESHOLD, call=call,
-        )  # fmt: skip
-
-
-# By people
+    look(draft)
 
 
 @transaction.atomic
@@ -410,7 +177,7 @@ def edit(*, draft: Draft, text: str, by: Person) -> Draft:
     if wording.item not in protocol.items_by_id:
         raise Refused(f"The document has no item '{wording.item}' any more.")
     plain = _plain_now(wording)
-    made = _new(
+    made = new_version(
         wording, Source.EDIT, text, author=cast("User | None", by), parent=newest, plain=plain,
         claims=newest.claims, wanted=newest.wanted,
     )  # fmt: skip
@@ -418,10 +185,10 @@ def edit(*, draft: Draft, text: str, by: Person) -> Draft:
         Asked.of(protocol, protocol.items_by_id[wording.item]).lead(wording.stance) if plain is None else ""
     )
     try:
-        _settle(made)
+        settle(made)
     except checks.Drift as drift:
         raise Refused(str(drift)) from None
-    _look(made, study, protocol)
+    look(made, study, protocol)
     audit(study, name_of(by), "edited a drafted text", {"text": str(wording), "version": made.number})
     return made
 

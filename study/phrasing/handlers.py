@@ -6,9 +6,9 @@ from __future__ import annotations
 def register_handlers() -> None:
     """Tell the gateway (called when the app is ready)."""
     from llm import calls
-    from study.phrasing import drafting, prompts
+    from study.phrasing import prompts, receiving
 
     for purpose in (prompts.ANSWER, prompts.PHRASE):
-        calls.when_finished(purpose, drafting.received)
+        calls.when_finished(purpose, receiving.received)
     for purpose in (prompts.STANCE, prompts.CLAIMS):
-        calls.when_finished(purpose, drafting.checked)
+        calls.when_finished(purpose, receiving.checked)

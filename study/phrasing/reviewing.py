@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from study.phrasing.drafting import drafted_protocol, locked
+from study.phrasing.asked import drafted_protocol, locked
 from study.phrasing.models import Decision, Draft, Kind, Placement
 from study.phrasing.provenance import approved_drafts, held_text, stance_of
 from study.protocol import Protocol, sha256

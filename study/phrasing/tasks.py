@@ -13,7 +13,7 @@ LOST = timedelta(seconds=60)
 @shared_task(name="study.measure_phrasing", acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
 def measure(draft_id: int) -> None:
     """The distance in meaning of a rewritten answer. Safe to run twice."""
-    from study.phrasing.drafting import measure as perform
+    from study.phrasing.receiving import measure as perform
 
     perform(draft_id)
 
@@ -21,8 +21,8 @@ def measure(draft_id: int) -> None:
 @shared_task(name="study.sweep_phrasings", ignore_result=True)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Measure what was to be measured and was lost with its message, by beat."""
-    from study.phrasing.drafting import measure as perform
     from study.phrasing.models import Check
+    from study.phrasing.receiving import measure as perform
 
     since = timezone.now() - LOST
     waiting = Check.objects.filter(

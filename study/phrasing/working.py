@@ -9,9 +9,9 @@ from django.db import connection
 
 from llm import worker
 from llm.models import Call
-from study.phrasing.drafting import measure
 from study.phrasing.models import Check, Draft
 from study.phrasing.prompts import PURPOSE
+from study.phrasing.receiving import measure
 from study.registration.models import Study
 
 THREADS = 4
