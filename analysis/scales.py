@@ -7,7 +7,9 @@ from math import nan
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
+from scipy.special import expit, logit
 from scipy.stats import f as fisher
+from scipy.stats import norm
 
 from analysis.bootstrap import bca_interval, check_rng, counts
 from analysis.estimate import Estimate, Floats, check_level
@@ -62,8 +64,9 @@ def reliability(
     alpha: k/(k-1) (1 - sum of item variances / variance of the sum), interval of Feldt (1965), exact for
     normal items. omega (McDonald's total): squared sum of loadings over it plus the sum of unique
     variances, loadings of one factor by maximum likelihood on the covariances; needs three items; interval
-    by bootstrap over participants (with `rng`). Raises ValueError for fewer than two items or three complete
-    rows, and for an item that does not vary.
+    by bootstrap over participants (with `rng`), otherwise on the logit scale by the delta method, free of
+    the ratings' distribution (Maydeu-Olivares, Coffman & Hartmann 2007). Raises ValueError for fewer than
+    two items or three complete rows, and for an item that does not vary.
     """
     check_level(level)
     ratings = _ratings(responses, items, low, high, reverse)
@@ -109,20 +112,21 @@ def alpha_of(covariance: Floats) -> float:
     return float(items / (items - 1) * (1 - np.trace(covariance) / covariance.sum()))
 
 
-def omega_of(covariance: Floats) -> float:
+def omega_of(covariance: Floats, near: tuple[Floats, Floats] | None = None) -> float:
     """McDonald's omega total of one factor, fitted by maximum likelihood; nan with fewer than three items."""
     if len(covariance) < 3:
         return nan
-    loadings, unique = one_factor(covariance)
+    loadings, unique = one_factor(covariance, near)
     common = loadings.sum() ** 2
     return float(common / (common + unique.sum()))
 
 
-def one_factor(covariance: Floats) -> tuple[Floats, Floats]:
+def one_factor(covariance: Floats, near: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Loadings and unique variances of one factor by maximum likelihood, shape (items,) each.
 
-    Minimises ln det(S) + trace(C S^-1) over S = loadings loadings' + diag(unique), on standardised items,
-    unique variances kept above 0.005 of an item's variance (Heywood cases end there).
+    near: those of covariances close by, to start from. Minimises ln det(S) + trace(C S^-1) over
+    S = loadings loadings' + diag(unique), on standardised items, unique variances kept above 0.005 of an
+    item's variance (Heywood cases end there).
     """
     spread = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(spread, spread)
@@ -142,6 +146,8 @@ def one_factor(covariance: Floats) -> tuple[Floats, Floats]:
     items = len(correlation)
     bounds = [(None, None)] * items + [(0.005, None)] * items
     begin = np.concatenate([first, np.clip(1 - first**2, 0.05, None)])
+    if near is not None:
+        begin = np.concatenate([near[0] / spread, np.clip(near[1] / spread**2, 0.005, None)])
     found = minimize(
         discrepancy, begin, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9}
     )
@@ -167,7 +173,7 @@ def _omega_estimate(
         return Estimate.unavailable(reason, n=rows, clusters=rows, missing=missing)
     omega = omega_of(np.cov(values, rowvar=False))
     if rng is None:
-        return Estimate(omega, nan, nan, nan, rows, rows, missing, "no interval: pass rng for the bootstrap")
+        return _omega_by_delta(values, omega, level, missing)
     check_rng(rng)
     drawn = np.array(
         [_weighted_omega(values, draw) for block in counts(rows, replicates, rng) for draw in block]
@@ -177,6 +183,30 @@ def _omega_estimate(
     return Estimate(
         omega, found.se, found.low, found.high, rows, rows, missing, "bootstrap over participants"
     )
+
+
+def _omega_by_delta(values: Floats, omega: float, level: float, missing: int) -> Estimate:
+    """Error of omega from its slopes in the covariances and the products of deviations, a row a participant."""
+    rows, items = values.shape
+    deviation = values - values.mean(axis=0)
+    covariance = np.cov(values, rowvar=False)
+    near = one_factor(covariance)
+    influence = np.zeros(rows)
+    for i in range(items):
+        for j in range(i, items):
+            step = np.zeros_like(covariance)
+            step[i, j] = step[j, i] = 1e-4 * np.sqrt(covariance[i, i] * covariance[j, j])
+            up, down = (omega_of(covariance + sign * step, near) for sign in (1, -1))
+            influence += (
+                (up - down) / (2 * step[i, j]) * (deviation[:, i] * deviation[:, j] - covariance[i, j])
+            )
+    se = float(np.sqrt(influence @ influence) / rows)
+    how = "delta method, free of the ratings' distribution"
+    if not 0 < omega < 1:
+        return Estimate(omega, se, nan, nan, rows, rows, missing, f"{how}; no interval outside 0 to 1")
+    half = float(norm.ppf((1 + level) / 2)) * se / (omega * (1 - omega))
+    low, high = (float(expit(logit(omega) + sign * half)) for sign in (-1, 1))
+    return Estimate(omega, se, low, high, rows, rows, missing, how)
 
 
 def _weighted_omega(values: Floats, weights: Floats) -> float:

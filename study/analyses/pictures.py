@@ -7,18 +7,20 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.figures import Figure, consort, forest, means, reliance_plane
+from analysis.figures import Figure, consort, forest, means, power_curve, reliability_diagram, reliance_plane
+from analysis.plan.calibrated import diagrams
 from analysis.plan.columns import ColumnError, Tables, outcome_table
 from analysis.plan.people import RuleError
 from analysis.plan.results import Group, HypothesisResult, Results
-from analysis.plan.types import Outcome, Plan
+from analysis.plan.types import CALIBRATION, Outcome, Plan
 from study.tables.consort import ArmFlow, Flow
 
 MOST_MEANS = 4
+MOST_CURVES = 6
 POINTS = " pp"
 
 
@@ -39,6 +41,7 @@ def pictures(
     *,
     flow: Flow | None = None,
     tables: Tables | None = None,
+    power: dict[str, Any] | None = None,
 ) -> dict[str, object]:
     """Figures by their place in the report; one that cannot be drawn is left out."""
     found: dict[str, object] = {
@@ -49,6 +52,10 @@ def pictures(
         found["consort"] = _try(lambda: participants(flow, labels))
     if tables is not None:
         found["means"] = outcome_means(results, plan, tables, labels)
+        found["calibration"] = reliability(plan, tables, labels)
+        found["calibration_explored"] = unplanned_reliability(plan, tables, labels)
+    if power is not None:
+        found["power"] = _try(lambda: simulated_power(power, plan))
     return found
 
 
@@ -118,6 +125,50 @@ def plane(results: Results, labels: dict[str, str]) -> Picture | None:
         "The reliance plane. Up and to the left is better: the AI followed when right and not when wrong."
     )
     return _picture(reliance_plane(whole), caption)
+
+
+def reliability(plan: Plan, tables: Tables, labels: dict[str, str]) -> list[Picture]:
+    """A reliability diagram by arm for every column whose calibration the plan asks for."""
+    asked = dict.fromkeys(t.probability for t in plan.measures if set(t.measures) & set(CALIBRATION))
+    drawn = [_try(partial(_reliability, tables, column, labels)) for column in asked]
+    return [picture for picture in drawn if picture is not None]
+
+
+def unplanned_reliability(plan: Plan, tables: Tables, labels: dict[str, str]) -> Picture | None:
+    """The diagram of answers that are probabilities, where the plan does not ask for their calibration."""
+    asked = {t.probability for t in plan.measures if set(t.measures) & set(CALIBRATION)}
+    return None if None in asked else _try(partial(_reliability, tables, None, labels))
+
+
+def _reliability(tables: Tables, column: str | None, labels: dict[str, str]) -> Picture | None:
+    found = diagrams(tables["trials"], column)
+    if not found:
+        return None
+    event = "was right" if column else "was true"
+    drawn = reliability_diagram({labels.get(arm, arm): one for arm, one in found.items()}, event=event)
+    what = f"{column.replace('_', ' ')} said it was" if column else "answers said it was"
+    return _picture(
+        drawn, f"Reliability diagram: how likely {what}, against how often it {event}, by condition."
+    )
+
+
+def simulated_power(power: dict[str, Any], plan: Plan) -> Picture | None:
+    """The registration's simulated power by sample size, of the hypotheses that have the least."""
+    if not power.get("curve"):
+        return None
+    least = sorted(power["hypotheses"], key=lambda name: power["hypotheses"][name]["power"])[:MOST_CURVES]
+    order = [h.id for h in plan.hypotheses if h.id in least]
+    table = pd.DataFrame(power["curve"])
+    table = table[table["test"].isin(order)]
+    if table.empty:
+        return None
+    table = table.sort_values("test", key=lambda names: names.map(order.index), kind="stable")
+    others = len(power["hypotheses"]) - len(order)
+    rest = f" The {others} with more power are in the table." if others else ""
+    return _picture(
+        power_curve(table, target=power["target"]),
+        f"Power as simulated at registration, under the protocol's assumptions.{rest}",
+    )
 
 
 def contrasts(results: Results) -> Picture | None:

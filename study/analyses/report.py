@@ -17,6 +17,7 @@ from study.analyses import wording
 from study.analyses.deviations import Deviation
 from study.analyses.models import AnalysisRun
 from study.analyses.pictures import pictures
+from study.analyses.scales import scale_rows
 from study.analyses.strips import Strip
 from study.protocol.types import Protocol
 from study.registration.models import Registration, Study
@@ -54,6 +55,7 @@ class StudyReport:
         say = self.protocol.say
         confirmatory = self.run.confirmatory and self.study.mode == Study.Mode.REAL
         labels = {arm.id: arm.label for arm in self.protocol.arms}
+        analysed = analysed_tables(self.protocol.plan, self.tables.as_dict())
         return shared(self.results, self.protocol.plan, labels) | {
             "title": say(self.protocol.title),
             "language": "en",
@@ -69,15 +71,18 @@ class StudyReport:
             "stamp": stamp(self.study, confirmatory=self.run.confirmatory),
             "confirmatory": confirmatory,
             "questions": self.protocol.exploratory,
+            "scales": scale_rows(self.protocol, analysed["participants"]),
+            "power": self.power,
             "pictures": pictures(
-                self.results,
-                self.protocol.plan,
-                labels,
-                flow=self.flow,
-                tables=analysed_tables(self.protocol.plan, self.tables.as_dict()),
+                self.results, self.protocol.plan, labels, flow=self.flow, tables=analysed, power=self.power
             ),
             "seed_shown": self.study.state in (Study.State.CLOSED, Study.State.ARCHIVED),
         }
+
+    @property
+    def power(self) -> dict[str, Any] | None:
+        """The simulated power that was stored with the latest registration that has one."""
+        return next((r.power for r in reversed(self.registrations) if r.power), None)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ outcome the assumptions say nothing of is left out, by name and with the reason:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import pandas as pd
 from analysis.mixed.design import build_design
 from analysis.mixed.errors import ModelError
 from analysis.plan.types import Hypothesis, Model, Outcome
-from analysis.power import Effects, PowerDesign, PowerTest, simulate_power
+from analysis.power import Effects, PowerCurve, PowerDesign, PowerTest, simulate_power
 from study.protocol import Protocol, sha256
 from study.protocol.expected import Means, NotAssumed, attributes, means_of, met, per_person
 
@@ -27,6 +27,8 @@ ATTENUATION = (
 )  # of a logistic mean by normal effects, Zeger, Liang & Albert 1988
 SCALE_SHARE = 0.25  # residual SD of a scale score, as a share of its range: 1 point on five
 ITEM_PENALTY = 0.16  # precision of the item effects in the projection: an SD of 2.5 log odds
+CURVE = (0.5, 0.75, 1.25, 1.5)
+"""Samples of a power curve, as shares of the registered one."""
 
 Progress = Callable[[int, int], None]
 
@@ -46,44 +48,37 @@ def simulate(
     runs: int,
     progress: Progress | None = None,
     workers: int | None = None,
-    shares: Sequence[float] = (1.0,),
+    shares: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Simulated power of every hypothesis at the registered sample, as JSON values.
 
-    runs: simulated studies per model, family and size, at least 20. shares: the sizes, as shares of the registered
-    sample (1 among them); with more than one the result has a `curve`: rows of test, size (participants over all
-    arms), power, low, high, simulations. progress is called with (studies done, in all). Keys of
-    the result: runs, participants, target, seed, sha256 (of the protocol), hypotheses (id to power, 95 % Monte Carlo
-    interval low and high, mean width of the contrast's interval, participants analysed, share of failed fits),
-    left_out (id to reason), notes.
+    runs: simulated studies per model and family, at least 20. progress is called with (studies done, in all). shares:
+    other samples to simulate besides, as shares of the registered one (0.5, 1.25 …), for a curve. Keys of the result:
+    runs, participants, target, seed, sha256 (of the protocol), hypotheses (id to power, 95 % Monte Carlo interval low
+    and high, mean width of the contrast's interval, participants analysed, share of failed fits), left_out (id to
+    reason), notes, and with shares curve (test, size in participants of the whole study, power, simulations).
     """
     prepared, left_out = prepare(protocol)
     found: dict[str, dict[str, float | None]] = {}
-    rows: list[dict[str, Any]] = []
+    curve: list[dict[str, Any]] = []
     notes: list[str] = []
+    each = runs * (1 + len(_others(shares)))
     for number, one in enumerate(prepared):
-        rng = np.random.default_rng([protocol.assumptions.seed, number])
-        each = runs * len(shares)
-        before, total = number * each, len(prepared) * each
-        sizes = {round(one.participants * share): share for share in shares}
-        step = _shifted(progress, before, total)
+        told = _Told(progress, number * each, len(prepared) * each)
         try:
-            curve = simulate_power(
-                one.design,
-                one.effects,
-                list(sizes),
-                rng,
-                simulations=runs,
-                workers=workers,
-                progress=step,
+            at_target = _simulated(
+                one, [1.0], runs, [protocol.assumptions.seed, number], workers, told.after(0)
             )
+            if others := _others(shares):
+                stream = [protocol.assumptions.seed, number, 1]
+                besides = _simulated(one, others, runs, stream, workers, told.after(runs))
+                curve += _points(pd.concat([at_target.table, besides.table]), one, protocol.sample.target)
         except ModelError as error:
             left_out |= {test.name: str(error) for test in one.design.tests}
             continue
-        found |= _rows(curve.table[curve.table["size"] == one.participants])
-        rows += _curve(curve.table, sizes, protocol.sample.target)
-        notes += curve.notes
-    return {
+        found |= _rows(at_target.table)
+        notes += at_target.notes
+    result = {
         "runs": runs,
         "participants": protocol.sample.target,
         "target": protocol.sample.power_target,
@@ -92,28 +87,61 @@ def simulate(
         "hypotheses": {h.id: found[h.id] for h in protocol.plan.hypotheses if h.id in found},
         "left_out": {h.id: left_out[h.id] for h in protocol.plan.hypotheses if h.id in left_out},
         "notes": list(dict.fromkeys(notes)),
-        **({"curve": rows} if len(shares) > 1 else {}),
     }
+    return result | ({"curve": curve} if curve else {})
 
 
-def _curve(table: pd.DataFrame, sizes: Mapping[int, float], target: int) -> list[dict[str, Any]]:
-    """The points of the tests' curves, at sizes of the whole sample."""
-    kept = table[table["test"] != "all of them"].to_dict("records")
+def _others(shares: Sequence[float]) -> list[float]:
+    return sorted({share for share in shares if share != 1.0})
+
+
+def _simulated(
+    one: Prepared,
+    shares: Sequence[float],
+    runs: int,
+    stream: Sequence[int],
+    workers: int | None,
+    progress: Progress | None,
+) -> PowerCurve:
+    return simulate_power(
+        one.design,
+        one.effects,
+        [max(round(one.participants * share), 2 * len(one.design.arms)) for share in shares],
+        np.random.default_rng(list(stream)),
+        simulations=runs,
+        workers=workers,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Passes progress on, counted over all simulations."""
+
+    progress: Progress | None
+    before: int
+    total: int
+
+    def after(self, done: int) -> Progress | None:
+        """What to call in a part that starts when `done` more are through."""
+        if self.progress is None:
+            return None
+        tell = self.progress
+        return lambda more, _: tell(self.before + done + more, self.total)
+
+
+def _points(table: pd.DataFrame, one: Prepared, target: int) -> list[dict[str, Any]]:
+    """Points of the curve, by participants of the whole study."""
+    rows = table[table["test"] != "all of them"].drop_duplicates(["test", "size"])
     return [
         {
             "test": row["test"],
-            "size": round(target * sizes[int(row["size"])]),
-            "power": _number(row["power"]),
-            "low": _number(row["low"]),
-            "high": _number(row["high"]),
+            "size": round(row["size"] * target / one.participants),
+            "power": float(row["power"]),
             "simulations": int(row["simulations"]),
         }
-        for row in kept
+        for row in rows.sort_values(["test", "size"], kind="stable").to_dict("records")
     ]
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    return None if progress is None else lambda done, _: progress(before + done, total)
 
 
 def _rows(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:

@@ -149,3 +149,18 @@ def test_bad_scales_are_refused(change, options, message):
 def test_reliability_of_what_cannot_have_one_is_refused(change, items, message):
     with pytest.raises(ValueError, match=message):
         reliability(GOOD.assign(**change), items, low=1, high=5)
+
+
+def test_without_a_bootstrap_omega_s_error_is_that_of_the_delta_method():
+    """Second route: the spread of omega over a thousand samples of the same ratings."""
+    rng = np.random.default_rng(5)
+
+    def sample(rows):
+        ratings = np.round(3 + 0.8 * rng.normal(size=(rows, 1)) + rng.normal(size=(rows, 4)))
+        return pd.DataFrame(np.clip(ratings, 1, 5), columns=list("abcd"))
+
+    found = reliability(sample(4000), list("abcd"), low=1, high=5).omega
+    spread = np.std([omega_of(np.cov(sample(400).to_numpy(), rowvar=False)) for _ in range(120)])
+    assert found.se * np.sqrt(10) == pytest.approx(spread, rel=0.25)
+    assert found.low < found.value < found.high
+    assert "delta method" in found.note

@@ -11,7 +11,7 @@ from study.protocol import from_canonical, lint
 from study.registration import actions
 from study.registration.errors import Refused
 from study.registration.models import Registration, Study
-from study.registration.power import simulate
+from study.registration.power import CURVE, simulate
 
 
 class Command(BaseCommand):
@@ -25,6 +25,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--power-runs", type=int, default=200, help="simulated studies per model, from 20; 0: none"
         )
+        parser.add_argument(
+            "--power-curve",
+            action="store_true",
+            help="simulate samples of half to one and a half times the target as well (five times as long)",
+        )
         parser.add_argument("--by", default="", help="user name of whoever registers")
         parser.add_argument(
             "--approved-by", default="", help="user name of the second person, where the protocol asks"
@@ -37,7 +42,8 @@ class Command(BaseCommand):
             if 0 < options["power_runs"] < 20:
                 raise Refused("At least 20 simulated studies say something about power; 0 leaves it out.")
             actions.refuse_unless_registrable(study, by=by, approved_by=second, seed=options["seed"])
-            power = self.power(study, options["power_runs"], quiet=options["verbosity"] == 0)
+            shares = CURVE if options["power_curve"] else ()
+            power = self.power(study, options["power_runs"], shares, quiet=options["verbosity"] == 0)
             registration = actions.register(
                 study=study, by=by, seed=options["seed"], approved_by=second, power=power
             )
@@ -45,13 +51,17 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from None
         self.tell(study, registration)
 
-    def power(self, study: Study, runs: int, *, quiet: bool) -> dict[str, Any] | None:
+    def power(
+        self, study: Study, runs: int, shares: tuple[float, ...], *, quiet: bool
+    ) -> dict[str, Any] | None:
         """The plan's simulated power with a progress bar; None for 0 runs or a plan without hypotheses."""
         protocol = from_canonical(study.draft)
         if runs <= 0 or not protocol.plan.hypotheses:
             return None
         with tqdm(unit=" simulated studies", desc="Power", disable=quiet) as bar:
-            return simulate(protocol, runs=runs, progress=lambda done, total: shown(bar, done, total))
+            return simulate(
+                protocol, runs=runs, progress=lambda done, total: shown(bar, done, total), shares=shares
+            )
 
     def tell(self, study: Study, registration: Registration) -> None:
         protocol = from_canonical(study.draft)

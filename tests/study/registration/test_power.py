@@ -117,3 +117,24 @@ def test_shipped_plans_can_be_prepared(name: str) -> None:
     tests = [test.name for one in prepared for test in one.design.tests]
     assert sorted([*tests, *left_out]) == sorted(hypothesis.id for hypothesis in protocol.plan.hypotheses)
     assert bool(tests) is bool(protocol.plan.hypotheses)
+
+
+def test_a_curve_stands_beside_the_registered_sample_and_changes_none_of_its_numbers() -> None:
+    seen: list[tuple[int, int]] = []
+    alone = simulate(tiny(), runs=25, workers=1)
+    told = simulate(
+        tiny(),
+        runs=25,
+        workers=1,
+        shares=(0.5, 1.0, 1.5),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    curve = told.pop("curve")
+    assert told == alone
+    assert "curve" not in alone
+    target = tiny().sample.target
+    for name, found in told["hypotheses"].items():
+        points = {point["size"]: point["power"] for point in curve if point["test"] == name}
+        assert list(points) == [target // 2, target, target * 3 // 2]
+        assert points[target] == pytest.approx(found["power"], abs=1e-6)
+    assert seen[-1][0] == seen[-1][1] == 75
