@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from llm import chat, limits, tokens
+from llm import calls, chat, limits, tokens
 from llm.models import Call
+from study.phrasing import drafting
+from study.phrasing.models import Draft, Wording
 from study.registration.models import Study
+from tests import factories
 from tests.llm import helpers
 from tests.llm.bending_proxy import BendingProxy
 from tests.llm.services import ADDRESSES, FAULTS, Ours, Service, Theirs
@@ -29,8 +33,9 @@ ACTIVITIES = ("draft", "live advice", "chat")
 HEAD = """# What is recorded when a model fails
 
 Made by `tests/llm/test_faults.py`, which compares this page with what happens on every run. Each fault is tried on
-our rehearsal model and on llmock, an implementation of the API by others, in three activities: a draft (a batch that
-must be JSON), live advice (a participant's trial page, with its registered fallback) and chat (streamed, with a history).
+our rehearsal model and on llmock, an implementation of the API by others, in three activities: a draft (an item's
+answer that a researcher asked for, which must be JSON), live advice (a participant's trial page, with its registered
+fallback) and chat (streamed, with a history).
 
 “Lasting” means that every request meets the fault, “once” that only the first one does. Numbers are requests sent
 (at most three in this test). A participant sees the model's text when the call is done and the registered fallback
@@ -102,13 +107,14 @@ def meet(service: Service, fault: str, activity: str, times: int | None, setting
     assert call.requests.count() == call.tries
     if activity == "live advice":
         check_page(_visitors[key], call)
+    if activity == "draft":
+        check_draft(call)
     return call
 
 
 def begin(activity: str, key: str) -> Call:
     if activity == "draft":
-        draft = helpers.prompt('{"question": "Is water wet?", "stance": "yes"}', schema=helpers.DRAFT)
-        return helpers.ask(key, prompt=draft, priority="batch")
+        return drafted(key)
     if activity == "live advice":
         return somebody(key)
     return chat.say(
@@ -125,6 +131,31 @@ def begin(activity: str, key: str) -> Call:
     )
 
 
+def drafted(key: str) -> Call:
+    """A researcher has an item's answers drafted; the same key is the same study, in which the one that is under way or
+    has come is not asked for again."""
+    slug = f"draft-{zlib.crc32(key.encode())}"
+    study = Study.objects.filter(slug=slug).first() or factories.draft(slug=slug)
+    wording, made = Wording.objects.get_or_create(study=study, item="moon", stance="no", kind="plain")
+    if made:
+        drafting.ask_again(wording=wording, by=None)
+        wording.refresh_from_db()
+    call = Call.objects.get(pk=wording.call)
+    return calls.request(call.ask(), key=call.key, purpose=call.purpose)
+
+
+def check_draft(call: Call) -> None:
+    """What came is one version, which waits for its check or is refused for its words; a failure leaves none, and the
+    researcher may have it asked for again."""
+    versions = list(Draft.objects.filter(call=call.pk))
+    assert len(versions) == (call.state == Call.State.DONE)
+    assert all(version.state in ("checking", "refused") for version in versions)
+    wording = Wording.objects.get(call=call.pk)
+    if not versions:
+        drafting.ask_again(wording=wording, by=None)
+        assert Call.objects.filter(key=f"phrasing:{wording.pk}:2").exists()
+
+
 def somebody(key: str) -> Call:
     """A participant on a trial's page of a study; the same key is the same participant, who loads the page again."""
     if key not in _visitors:
@@ -137,7 +168,7 @@ def somebody(key: str) -> Call:
 def studies_of(key: str) -> Study:
     """One study a test; `key` ends with the service, whose model the protocol pins."""
     model = Ours.model if key.endswith(Ours.name) else Theirs.model
-    return Study.objects.first() or visits.studies(model)
+    return Study.objects.exclude(slug__startswith="draft-").first() or visits.studies(model)
 
 
 def check_page(visitor: Visitor, call: Call) -> None:
@@ -162,10 +193,10 @@ def check_nobody_waits(call: Call, client: Any) -> None:
     assert call.reserved_tokens == 0
     text, outcome = helpers.shown(helpers.events_of(call))
     assert outcome == ("done" if call.state == "done" else "fallback")
-    assert text == (call.text if call.state == "done" else "The registered fallback.")
+    assert text == (call.text if call.state == "done" else call.fallback)
     page = client.get(f"/calls/{tokens.issue(call.pk)}/").content.decode()
     assert not [tag for tag in ("http-equiv", "<script", "<img") if tag in page]
-    assert "The registered fallback." in page or call.state == "done"
+    assert call.fallback in page or call.state == "done"
 
 
 def recorded(call: Call) -> str:
