@@ -11,9 +11,8 @@ from django.template.loader import render_to_string
 
 from analysis.moral_graph import exchange
 from elicitation.explorer.asked import Asked
-from elicitation.explorer.graphs import Drawn, drawn
-from elicitation.explorer.picture import draw, titles_of
-from study.protocol import Protocol
+from elicitation.explorer.graphs import Drawn, drawn, places, spacing, version_of
+from elicitation.explorer.picture import Picture, draw
 from study.registration.models import Study
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -24,13 +23,13 @@ class Format:
     """A kind of file and how it is written."""
 
     content_type: str
-    made: Callable[[Drawn], str]
+    made: Callable[[Drawn, Study], str | bytes]
 
-    def write(self, study: Study, protocol: Protocol, asked: Asked) -> str:
-        return self.made(drawn(study, asked))
+    def write(self, study: Study, asked: Asked) -> str | bytes:
+        return self.made(drawn(study, asked), study)
 
 
-def values_csv(found: Drawn) -> str:
+def values_csv(found: Drawn, _study: Study) -> str:
     """Ranked values with intervals and words."""
     if found.graph is None:
         return "value\n"
@@ -39,7 +38,7 @@ def values_csv(found: Drawn) -> str:
     return _csv(table)
 
 
-def edges_csv(found: Drawn) -> str:
+def edges_csv(found: Drawn, _study: Study) -> str:
     """Every ordered pair that was shown, with its counts, shares and whether it was kept."""
     return "from_value\n" if found.graph is None else _csv(found.graph.pairs)
 
@@ -54,26 +53,40 @@ def _no_formula(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
-def _json(found: Drawn) -> str:
+def _json(found: Drawn, _study: Study) -> str:
     document = (
         {"values": [], "edges": []} if found.graph is None else exchange.to_json(found.graph, found.cards)
     )
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _graphml(found: Drawn) -> str:
+def _graphml(found: Drawn, _study: Study) -> str:
     return "" if found.graph is None else exchange.to_graphml(found.graph, found.cards)
 
 
-def _gexf(found: Drawn) -> str:
+def _gexf(found: Drawn, _study: Study) -> str:
     return "" if found.graph is None else exchange.to_gexf(found.graph, found.cards)
 
 
-def _svg(found: Drawn) -> str:
-    if found.graph is None or found.graph.values.empty:
+def _svg(found: Drawn, study: Study) -> str:
+    picture = picture_of(found, study)
+    if picture is None:
         return '<svg xmlns="http://www.w3.org/2000/svg"/>'
-    picture = draw(found.graph, titles_of(found.cards))
     return render_to_string("elicitation/explorer/picture.svg", {"picture": picture, "alone": True})
+
+
+def _png(found: Drawn, study: Study) -> bytes:
+    from elicitation.explorer.bitmap import png
+
+    return png(picture_of(found, study))
+
+
+def picture_of(found: Drawn, study: Study, *, most: int | None = None) -> Picture | None:
+    """The still picture in the places of the whole; None where no value has a rank."""
+    if found.graph is None or found.graph.values.empty:
+        return None
+    version = version_of(study)
+    return draw(found.graph, found.titles, places(version), spacing(version), most=most)
 
 
 FORMATS = {
@@ -83,4 +96,5 @@ FORMATS = {
     "graph.graphml": Format("application/xml", _graphml),
     "graph.gexf": Format("application/xml", _gexf),
     "graph.svg": Format("image/svg+xml", _svg),
+    "graph.png": Format("image/png", _png),
 }

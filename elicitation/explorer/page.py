@@ -1,44 +1,71 @@
-"""What the explorer's page shows: the picture, and tables that say everything the picture says."""
+"""What the explorer's pages show: the picture, and tables that say everything the picture says."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import pandas as pd
+from django.urls import reverse
+
 from elicitation.explorer.asked import Asked, offers
-from elicitation.explorer.files import FORMATS
-from elicitation.explorer.graphs import Drawn, drawn
-from elicitation.explorer.picture import draw, titles_of
-from elicitation.stages.configs import CompareValuesStage
+from elicitation.explorer.files import FORMATS, picture_of
+from elicitation.explorer.graphs import Drawn, drawn, moments
+from elicitation.explorer.scene import compared
 from study.protocol import Protocol
 from study.registration.models import Study
 
-FILTERS = {"context": "Context", "case": "Case", "group": "Group"}
+FILTERS = {"context": "Context", "case": "Case", "group": "Group", "versus": "Beside it, the group"}
+FIRST_ROWS = 40  # of each table on the page with the picture; the page of tables has all
+STILL = 80  # values in the picture for browsers without scripts
 
 
 def context(study: Study, protocol: Protocol, asked: Asked) -> dict[str, Any]:
-    """The template's context."""
+    """The context of the page with the picture."""
     found = drawn(study, asked)
-    graph = found.graph
-    whole = graph is not None and not graph.values.empty
+    shared = _shared(study, protocol, asked, found)
     return {
-        "study_title": protocol.say(protocol.title),
-        "study": study,
-        "rehearsal": study.mode != "real",
-        "asked": asked,
-        "query": asked.query(),
+        **shared,
         "files": list(FORMATS),
         "filters": [
             {"name": name, "label": FILTERS[name], "options": options, "chosen": getattr(asked, name)}
             for name, options in offers(protocol).items()
             if options
         ],
+        "moments": moments(study),
+        "picture": picture_of(found, study, most=STILL),
+        "scene": reverse("graphs:download", args=(study.slug, "scene.json")),
+        "values": shared["values"][:FIRST_ROWS],
+        "edges": shared["edges"][:FIRST_ROWS],
+    }
+
+
+def whole(study: Study, protocol: Protocol, asked: Asked) -> dict[str, Any]:
+    """The context of the page of tables."""
+    return _shared(study, protocol, asked, drawn(study, asked))
+
+
+def _shared(study: Study, protocol: Protocol, asked: Asked, found: Drawn) -> dict[str, Any]:
+    graph = found.graph
+    titles = found.titles
+    beside = drawn(study, asked.beside) if asked.beside else None
+    labels = {option.value: option.label for option in offers(protocol)["group"]}
+    values, edges = value_rows(found), edge_rows(found)
+    return {
+        "study_title": protocol.say(protocol.title),
+        "study": study,
+        "rehearsal": study.mode != "real",
+        "asked": asked,
+        "query": asked.query(),
         "graph": graph,
         "found": found,
-        "picture": draw(graph, titles_of(found.cards)) if graph is not None and whole else None,
-        "values": value_rows(found),
-        "edges": edge_rows(found, protocol),
-        "left_out": [] if graph is None else [found.title(value) for value in graph.left_out],
+        "beside": beside,
+        "groups": (labels.get(asked.group, ""), labels.get(asked.versus, "")),
+        "compared": _compared(found, beside),
+        "values": values,
+        "edges": edges,
+        "number": {"values": len(values), "edges": len(edges)},
+        "left_out": [] if graph is None else [titles.get(value, str(value)) for value in graph.left_out],
     }
 
 
@@ -50,36 +77,40 @@ def value_rows(found: Drawn) -> list[dict[str, Any]]:
     rows = []
     for row in found.graph.values.to_dict("records"):
         card = words.get(row["value"], {})
-        rows.append({**_plain(row), "title": found.title(row["value"]), "description": card.get("description", ""),
-                     "policies": card.get("policies", []), "authors": card.get("authors", 0)})  # fmt: skip
+        rows.append(
+            {
+                **plain(row),
+                "title": card.get("title", str(row["value"])),
+                "description": card.get("description", ""),
+                "authors": card.get("authors", 0),
+            }
+        )
     return rows
 
 
-def edge_rows(found: Drawn, protocol: Protocol) -> list[dict[str, Any]]:
-    """Every ordered pair that was shown, kept ones first and by likelihood, with its stories where a value kept its
-    code."""
+def edge_rows(found: Drawn) -> list[dict[str, Any]]:
+    """Every ordered pair that was shown, kept ones first and by likelihood."""
     if found.graph is None:
         return []
-    stories = _stories(protocol)
+    titles = found.titles
     pairs = found.graph.pairs.sort_values(["kept", "likelihood"], ascending=False, kind="stable")
     return [
-        {**_plain(row), "from_title": found.title(row["from_value"]), "to_title": found.title(row["to_value"]),
-         "stories": stories.get((row["from_value"], row["to_value"]), [])}
+        {**plain(row), "from_title": titles.get(row["from_value"], str(row["from_value"])),
+         "to_title": titles.get(row["to_value"], str(row["to_value"]))}
         for row in pairs.to_dict("records")
     ]  # fmt: skip
 
 
-def _stories(protocol: Protocol) -> dict[tuple[Any, Any], list[tuple[str, str]]]:
-    found: dict[tuple[Any, Any], list[tuple[str, str]]] = {}
-    for stage in protocol.flow:
-        for one in stage.upgrades if isinstance(stage, CompareValuesStage) else ():
-            found.setdefault((one.from_value, one.to_value), []).append(
-                (one.context, protocol.say(one.story))
-            )
-            found.setdefault((one.to_value, one.from_value), []).append((one.context, protocol.say(one.back)))
-    return found
+def _compared(found: Drawn, beside: Drawn | None) -> list[dict[str, Any]]:
+    """Two groups' ranks beside each other, the clearest differences first."""
+    table = compared([found, beside] if beside else [])
+    order = pd.DataFrame(
+        {"apart": ~table["apart"].astype(bool), "size": -table["difference"].abs().astype(float)}
+    )
+    rows = table.loc[order.sort_values(["apart", "size"], kind="stable").index].to_dict("records")
+    return [{**plain(row), "title": found.title(row["value"])} for row in rows]
 
 
-def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+def plain(row: dict[Any, Any]) -> dict[str, Any]:
     """A row for the template: missing numbers are None."""
     return {str(k): None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}

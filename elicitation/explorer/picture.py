@@ -1,57 +1,70 @@
-"""The graph as SVG: higher means a higher rank, a larger circle too; the rings around it are the rank's interval.
+"""The graph as a still picture: wiser is higher, a larger circle is a higher rank, and the ring and the pale disc
+around it are the ends of the rank's interval.
 
-Everything is placed by arithmetic from the ranks, so that the same graph is the same picture. Numbers only go into
-attributes and texts through the template, which escapes them.
+Places come from the layout of all votes, sizes from ranks, so that the same graph is the same picture. The canvas of
+the page, the SVG and the PNG take their sizes from here. Texts go into pages through templates, which escape them.
 """
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Hashable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from analysis.moral_graph import MoralGraph
+from analysis.moral_graph.layout import HEIGHT, WIDTH
 
-MOST = 80  # values in the picture; the tables hold all
-WIDTH, ROW, MARGIN = 1000, 150, 70
-LARGEST, SMALLEST = 44.0, 5.0  # radii
-ROWS = (1, 3, 4)  # values in the first rows; then five in each
-LETTERS, LINES = 20, 3  # of a label
+LARGEST, SMALLEST = 36.0, 1.5  # radii
+LETTERS, LINES, LINE = 20, 3, 17  # of a label; LINE in units of the picture
+BELOW = 70  # room under the lowest value for its label
+
+
+@dataclass(frozen=True)
+class Circle:
+    """Radii of a value: of its rank, and of the ends of its interval."""
+
+    radius: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Node:
-    """A value: where it stands, its radius and that of the interval's ends, its label in lines with their heights."""
+    """A value: where it stands, its circle, what is said of it, its label's lines with their heights (none where labels
+    would cover each other)."""
 
     value: str
     title: str
     about: str
     x: float
     y: float
-    radius: float
-    low: float
-    high: float
+    circle: Circle
     label: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """An edge from the less wise to the wiser value: its width by its share, dashed where that may be one half."""
+    """An edge from the less wise to the wiser value: its width by its votes, dashed where its share may be no more than
+    one half. `points`: start, the curve's handle, end."""
 
-    path: str
+    points: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
     width: float
     unsettled: bool
     about: str
 
+    @property
+    def path(self) -> str:
+        (ax, ay), (bx, by), (cx, cy) = self.points
+        return f"M{ax:.1f} {ay:.1f}Q{bx:.1f} {by:.1f} {cx:.1f} {cy:.1f}"
+
 
 @dataclass(frozen=True)
 class Picture:
-    """Nodes and arrows on a canvas; `left_out` counts the values that did not fit."""
+    """Nodes and arrows on a plane; `left_out` counts the values that did not fit."""
 
     width: int
     height: int
@@ -60,84 +73,111 @@ class Picture:
     left_out: int
 
 
-def draw(graph: MoralGraph, titles: dict[object, str]) -> Picture:
-    """The picture of a graph with at least one value."""
-    shown = graph.values.head(MOST)
-    places = _places(len(shown))
-    top = float(np.nanmax(shown[["rank", "high"]].to_numpy()))
+def circles(graph: MoralGraph, spacing: float, top: float) -> list[Circle]:
+    """One for each value of the graph. `top`: the rank of the largest circle; pictures to be compared share it."""
+    largest = max(SMALLEST, min(LARGEST, spacing * 0.3))
+    ends = graph.values[["rank", "low", "high"]].to_numpy(float)
+    radii = largest * np.sqrt(np.clip(ends, 0, None) / top)
+    radii[:, [0, 2]] = np.maximum(
+        radii[:, [0, 2]], SMALLEST
+    )  # where nobody was drawn anew, ends stay missing
+    return [Circle(*(round(r, 2) if math.isfinite(r) else 0.0 for r in row)) for row in radii.tolist()]
+
+
+def top_of(*graphs: MoralGraph | None) -> float:
+    """The highest end of an interval in any of them."""
+    ends = [g.values[["rank", "high"]].to_numpy(float).ravel() for g in graphs if g is not None]
+    known = np.concatenate([np.zeros(1), *ends])
+    return float(np.nanmax(known)) or 1.0
+
+
+def support(wiser: int, most: int) -> float:
+    """Width of an edge, 0.8 to 5: its area of ink grows with the votes "wiser"."""
+    return round(0.8 + 4.2 * math.sqrt(wiser / max(most, 1)), 2)
+
+
+def about_value(row: Mapping[Any, Any], title: str) -> str:
+    """A value in one line."""
+    said = f"{title}: rank {row['rank']:.3f}, place {row['position']}"
+    if not math.isfinite(row["low"]):
+        return said
+    return f"{said}, interval {row['low']:.3f} to {row['high']:.3f}"
+
+
+def about_edge(row: Mapping[Any, Any], lower: str, upper: str) -> str:
+    """An edge in one line."""
+    return (
+        f"{lower} → {upper}: {row['wiser']} wiser, {row['not_wiser']} not wiser, {row['unsure']} not sure; "
+        f"share {row['share']:.0%}, interval {row['share_low']:.0%} to {row['share_high']:.0%}"
+    )
+
+
+def draw(
+    graph: MoralGraph,
+    titles: Mapping[object, str],
+    at: Mapping[str, tuple[float, float]],
+    spacing: float,
+    *,
+    most: int | None = None,
+) -> Picture:
+    """The picture of a graph with at least one value: of its highest values where `most` is given."""
+    shown = graph.values if most is None else graph.values.head(most)
+    room = _Room()
     nodes = {
-        row["value"]: _node(row, place, top, titles)
-        for row, place in zip(shown.to_dict("records"), places, strict=True)
+        row["value"]: _node(row, circle, at[row["value"]], titles, room)
+        for row, circle in zip(shown.to_dict("records"), circles(graph, spacing, top_of(graph)), strict=False)
     }
-    arrows = [
-        _arrow(row, nodes[row["from_value"]], nodes[row["to_value"]])
-        for row in graph.edges.to_dict("records")
-        if row["from_value"] in nodes and row["to_value"] in nodes
+    edges = [
+        row for row in graph.edges.to_dict("records") if {row["from_value"], row["to_value"]} <= set(nodes)
     ]
-    height = int(max(y for _x, y in places) + ROW)
-    return Picture(WIDTH, height, tuple(nodes.values()), tuple(arrows), len(graph.values) - len(shown))
+    widest = max((row["wiser"] for row in edges), default=1)
+    arrows = [_arrow(row, nodes[row["from_value"]], nodes[row["to_value"]], widest) for row in edges]
+    left_out = len(graph.values) - len(shown)
+    return Picture(int(WIDTH), int(HEIGHT) + BELOW, tuple(nodes.values()), tuple(arrows), left_out)
 
 
-def _places(count: int) -> list[tuple[float, float]]:
-    """Rows from the top, each spread evenly; every other row is shifted so that curves do not run through circles."""
-    places: list[tuple[float, float]] = []
-    row = 0
-    while len(places) < count:
-        size = min(ROWS[row] if row < len(ROWS) else 5, count - len(places))
-        step = (WIDTH - 2 * MARGIN) / max(size, 1)
-        shift = step * 0.12 * (-1 if row % 2 else 1) if size > 1 else 0
-        places += [(MARGIN + step * (n + 0.5) + shift, MARGIN + row * ROW) for n in range(size)]
-        row += 1
-    return places
+class _Room:
+    """Where labels already stand."""
 
+    def __init__(self) -> None:
+        self.taken: list[tuple[float, float, float, float]] = []
 
-def _radius(rank: float, top: float) -> float:
-    """Area by rank."""
-    return round(max(SMALLEST, LARGEST * math.sqrt(max(rank, 0) / top)), 1) if math.isfinite(rank) else 0.0
+    def take(self, x: float, y: float, lines: Iterable[str]) -> bool:
+        """Whether a label centred at x with its first line at y covers no earlier one; it stands there then."""
+        texts = list(lines)
+        half = max(map(len, texts)) * 4.2
+        box = (x - half, y - LINE, x + half, y + LINE * (len(texts) - 1) + 4)
+        if any(a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in self.taken):
+            return False
+        self.taken.append(box)
+        return True
 
 
 def _node(
-    row: dict[Hashable, Any], place: tuple[float, float], top: float, titles: dict[object, str]
+    row: Mapping[Any, Any], circle: Circle, at: tuple[float, float], titles: Mapping[object, str], room: _Room
 ) -> Node:
-    rank, low, high = (float(row[name]) for name in ("rank", "low", "high"))
     title = titles.get(row["value"], str(row["value"]))
     lines = textwrap.wrap(title, LETTERS, max_lines=LINES, placeholder="…")
-    beneath = place[1] + max(_radius(rank, top), _radius(high, top)) + 18
-    return Node(
-        value=str(row["value"]),
-        title=title,
-        about=f"{title}: rank {rank:.3f}, interval {low:.3f} to {high:.3f}, place {row['position']}",
-        x=round(place[0], 1),
-        y=place[1],
-        radius=_radius(rank, top),
-        low=_radius(low, top),
-        high=_radius(high, top),
-        label=tuple((round(beneath + 17 * n, 1), line) for n, line in enumerate(lines)),
-    )
+    beneath = at[1] + max(circle.radius, circle.high) + LINE
+    fits = room.take(at[0], beneath, lines or [title])
+    label = tuple((round(beneath + LINE * n, 1), line) for n, line in enumerate(lines)) if fits else ()
+    return Node(str(row["value"]), title, about_value(row, title), at[0], at[1], circle, label)
 
 
-def _arrow(row: dict[Hashable, Any], lower: Node, upper: Node) -> Arrow:
-    share, low = float(row["share"]), float(row["share_low"])
+def _arrow(row: Mapping[Any, Any], lower: Node, upper: Node, widest: int) -> Arrow:
     dx, dy = upper.x - lower.x, upper.y - lower.y
-    length = math.hypot(dx, dy) or 1.0
-    bend = 0.12 * length
-    middle = (lower.x + dx / 2 - dy / length * bend, lower.y + dy / 2 + dx / length * bend)
-    start = _towards(lower, middle, lower.radius)
-    end = _towards(upper, middle, max(upper.radius, upper.high) + 6)
-    about = (
-        f"{lower.title} → {upper.title}: {row['wiser']} wiser, {row['not_wiser']} not wiser, {row['unsure']} not sure; "
-        f"share {share:.0%}, interval {low:.0%} to {float(row['share_high']):.0%}"
+    middle = (lower.x + dx / 2 - dy * 0.12, lower.y + dy / 2 + dx * 0.12)
+    start = _towards(lower, middle, lower.circle.radius)
+    end = _towards(upper, middle, max(upper.circle.radius, upper.circle.high) + 4)
+    return Arrow(
+        points=(start, middle, end),
+        width=support(row["wiser"], widest),
+        unsettled=not row["share_low"] > 0.5,
+        about=about_edge(row, lower.title, upper.title),
     )
-    path = "M{:.1f} {:.1f}Q{:.1f} {:.1f} {:.1f} {:.1f}".format(*start, *middle, *end)
-    return Arrow(path, 1 + 4 * share if math.isfinite(share) else 1.0, not low > 0.5, about)
 
 
 def _towards(node: Node, point: tuple[float, float], distance: float) -> tuple[float, float]:
     dx, dy = point[0] - node.x, point[1] - node.y
     length = math.hypot(dx, dy) or 1.0
     return node.x + dx / length * distance, node.y + dy / length * distance
-
-
-def titles_of(cards: pd.DataFrame) -> dict[object, str]:
-    """Titles by value."""
-    return dict(zip(cards["value"], cards["title"], strict=True))
