@@ -90,9 +90,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         problems = [str(error) for errors in form.errors.values() for error in errors]
     login = f"{reverse('panel:login')}?next={request.path}"
     context = {"held": held, "known": known, "form": form, "problems": problems, "login": login}
-    response = render(request, "panel/invitation.html", context, status=422 if problems else 200)
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    return render(request, "panel/invitation.html", context, status=422 if problems else 200)
 
 
 def _accepted(request: HttpRequest, token: str, held: Any, form: Any) -> HttpResponse:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Q, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.dateparse import parse_date
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from study.panel import actions
@@ -59,14 +63,38 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def log(request: HttpRequest, slug: str) -> HttpResponse:
-    """What was done to the study, the latest first; searched in names, actions and details."""
+    """What was done to the study, the latest first: searched in names, actions and details, and filtered by who did
+    what and when (days in UTC)."""
     seen = study_for(request, slug, Right.LOG)
-    found = AuditEntry.objects.filter(study=seen.study).order_by("-number")
-    wanted = request.GET.get("q", "").strip()
-    if wanted:
+    own = AuditEntry.objects.filter(study=seen.study).order_by("-number")
+    asked = {name: request.GET.get(name, "").strip() for name in ("q", "who", "what", "since", "until")}
+    broken = verify_audit(seen.study) if "check" in request.GET else None
+    return page(
+        request,
+        "panel/log.html",
+        seen,
+        "log",
+        listed=Paginator(_filtered(own, asked), A_PAGE).get_page(request.GET.get("page")),
+        asked=asked,
+        kept=urlencode({name: value for name, value in asked.items() if value}),
+        actors=own.order_by("actor").values_list("actor", flat=True).distinct(),
+        actions=own.order_by("action").values_list("action", flat=True).distinct(),
+        broken=broken,
+    )
+
+
+def _filtered(found: QuerySet[AuditEntry], asked: dict[str, str]) -> QuerySet[AuditEntry]:
+    """The entries that were asked for; a date that is none is passed over."""
+    if wanted := asked["q"]:
         found = found.annotate(said=Cast("data", TextField())).filter(
             Q(actor__icontains=wanted) | Q(action__icontains=wanted) | Q(said__icontains=wanted)
         )
-    listed = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
-    broken = verify_audit(seen.study) if "check" in request.GET else None
-    return page(request, "panel/log.html", seen, "log", listed=listed, q=wanted, broken=broken)
+    if asked["who"]:
+        found = found.filter(actor=asked["who"])
+    if asked["what"]:
+        found = found.filter(action=asked["what"])
+    for name, look in (("since", "at__date__gte"), ("until", "at__date__lte")):
+        with suppress(ValueError):
+            if day := parse_date(asked[name]):
+                found = found.filter(**{look: day})
+    return found

@@ -202,5 +202,13 @@ def test_the_log_is_searched_and_its_chain_checked(client: Client) -> None:
     assert found("") == ["paused", "opened", "registered", "loaded"]
     assert found("typo") == found("GRACE") == ["paused"]
     assert found("nothing like that") == []
+
+    def filtered(**asked: str) -> list[str]:
+        return [entry.action for entry in client.get(address, asked).context["listed"].object_list]
+
+    assert filtered(who="grace") == ["paused"]
+    assert filtered(what="opened", since="2000-01-01") == ["opened"]
+    assert filtered(until="2000-01-01") == filtered(who="nobody") == []
+    assert len(filtered(since="no date", until="2026-02-31")) == 4
     assert "in its place and unchanged" in client.get(address, {"check": 1}).content.decode()
     assert factories.SEED not in client.get(address).content.decode()

@@ -42,15 +42,29 @@ EVENTS = """
     FROM study_session, generate_series(1, 40) AS n WHERE study_id = %(study)s AND position < 3
 """
 
+CALLS = """
+    INSERT INTO llm_call (id, key, kind, purpose, study, participant, priority, template, template_version, prompt,
+        prompt_hash, model_asked, streamed, fallback, state, attempt, tries, deadline_at, created_at, finished_at,
+        reserved_tokens, backend, model_answered, fingerprint, rehearsal, finish_reason, latency_ms, raw, text, tool_calls,
+        logprobs, warnings, error, error_kind, error_detail)
+    SELECT gen_random_uuid(), 'size-' || n, 'chat', 'study.advice', %(study)s, '', 'participant', '', '', '{}',
+        '', 'm', false, '', 'done', 1, 1, now(), now() - n * interval '2 seconds', now(),
+        0, 'size:1', '', '', false, '', 500 + random() * 2000, '', repeat('word ', 100), '[]',
+        '[]', '[]', '', '', ''
+    FROM generate_series(1, 50000) AS n
+"""
+
 
 def filled() -> Study:
-    """A hundred studies; one with ten thousand people and 200,000 submissions, another with 800,000 submissions."""
+    """A hundred studies; one with ten thousand people, 200,000 submissions and 50,000 model calls, another with 800,000
+    submissions."""
     study = factories.collecting()
     for number in range(98):
         factories.draft(slug=f"more-{number}")
     fill(study, prefix="x", pages=20)
     fill(factories.collecting(mode="pilot"), prefix="y", pages=80)
     with connection.cursor() as cursor:
+        cursor.execute(CALLS, {"study": study.pk})
         cursor.execute("ANALYZE")
     return study
 
@@ -107,12 +121,24 @@ def test_every_page_answers_in_under_150_ms(client: Client, capsys: Any) -> None
         "participants/?q=x00",
         "participants/x000000001/",
         "payment/",
+        "payment/bonuses/",
+        "instrument/",
+        "versions/",
+        "roles/",
+        "invitations/",
+        "analysis/",
         "log/",
     ]
     found = {f"tiny/{page}": p95(client, f"/panel/studies/tiny/{page}") for page in pages}
     found |= {
         name: p95(client, f"/panel/{name}")
-        for name in ["", "new/", *(f"studies/more-1/{page}" for page in DRAFT)]
+        for name in [
+            "",
+            "new/",
+            "account/",
+            "account/password/",
+            *(f"studies/more-1/{page}" for page in DRAFT),
+        ]
     }
     with capsys.disabled():
         print("\n" + "\n".join(f"{took:7.1f} ms  {page}" for page, took in found.items()))
