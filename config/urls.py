@@ -15,6 +15,7 @@ urlpatterns = [
     path("graphs/", include("elicitation.explorer.urls")),
     path("panel/admin/login/", records_door),
     path("panel/admin/", admin.site.urls),
+    path("panel/", include("elicitation.review.urls")),
     path("panel/", include("study.panel.urls")),
 ]
 

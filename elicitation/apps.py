@@ -9,8 +9,12 @@ class ElicitationConfig(AppConfig):
     def ready(self) -> None:
         from elicitation.interview.conversation import ask_critic
         from elicitation.interview.prompts import INTERVIEW
+        from elicitation.review.tab import elicits
         from elicitation.stages import register_all
         from llm import calls
+        from study.panel.access import Right
+        from study.panel.frame import add_tab
 
         register_all()
+        add_tab("upgrades", "Values", "review:upgrades", Right.SEE, elicits)
         calls.when_finished(INTERVIEW, ask_critic)

@@ -1,0 +1,11 @@
+"""At which studies the review desk stands."""
+
+from __future__ import annotations
+
+from study.registration.models import Study
+
+
+def elicits(study: Study) -> bool:
+    """Whether the study's document has stories of upgrades. One query; the document itself is not read."""
+    stage = [{"kind": "compare-values"}]
+    return Study.objects.filter(pk=study.pk, draft__flow__contains=stage).exists()

@@ -1,0 +1,127 @@
+"""The review desk: who may do what, in how many queries, and by keyboard alone in a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from elicitation.models import Card, MappingDecision, Proposal, mapping_of
+from elicitation.upgrades.models import State
+from study.panel.models import StudyRole
+from study.registration.models import Study
+from tests import factories
+from tests.elicitation.people import small
+from tests.elicitation.upgrades.test_proposing import made
+from tests.factories import collecting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROLES = ["owner", "researcher", "analyst", "assistant"]
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def study() -> Study:
+    study = collecting(small())
+    for code, title in [("a", "Patient Ear"), ("b", "Listening Well"), ("c", EVIL)]:
+        Card.objects.create(
+            study=study, code=code, title=title, description="It matters.", policies=["SIGNS"], digest=code
+        )
+    MappingDecision.objects.create(
+        study=study, number=1, kind="merge", cards=["a", "b", "c"], reason="same", by="m"
+    )
+    for number in (1, 2, 3):
+        made(
+            study,
+            number=number,
+            to_value=["peace", "trust", "candour"][number - 1],
+            story=f"I moved {EVIL} {number}.",
+        )
+    return study
+
+
+def signed_in(study: Study, role: str = "owner") -> Client:
+    client, user = Client(), factories.user("ada")
+    StudyRole.objects.create(study=study, user=user, role=role)
+    client.force_login(user)
+    return client
+
+
+def address(study: Study, name: str, *args: Any) -> str:
+    return reverse(f"review:{name}", args=[study.slug, *args])
+
+
+@pytest.mark.parametrize("role", [*ROLES, "nobody", "anonymous"])
+def test_everybody_with_a_role_looks_and_editors_decide(study: Study, role: str) -> None:
+    client = signed_in(study, role) if role in ROLES else Client()
+    if role == "nobody":
+        client.force_login(factories.user("eve"))
+    looks = {"anonymous": 302, "nobody": 404}.get(role, 200)
+    decides = {"anonymous": 302, "nobody": 404, "owner": 302, "researcher": 302}.get(role, 403)
+    assert [client.get(address(study, name)).status_code for name in ("upgrades", "merges")] == [looks, looks]
+    posts = [("decide", [1], {"do": "approve"}), ("split", [], {"card": "b", "reason": "other"})]
+    assert [client.post(address(study, n, *a), form).status_code for n, a, form in posts] == [
+        decides,
+        decides,
+    ]
+    changed = role in ("owner", "researcher")
+    assert Proposal.objects.with_state(State.APPROVED).exists() is changed
+    assert (len(mapping_of(study.pk).decisions) == 2) is changed
+    assert client.get(address(study, "decide", 1)).status_code in (302, 405)
+
+
+def test_the_pages_show_words_as_text_in_a_fixed_number_of_queries(
+    study: Study, django_assert_max_num_queries: Any
+) -> None:
+    client = signed_in(study)
+    client.get(address(study, "upgrades"))
+    with django_assert_max_num_queries(10):
+        shown = client.get(address(study, "upgrades")).content.decode()
+    assert "I moved &lt;script&gt;" in shown
+    assert EVIL not in shown
+    with django_assert_max_num_queries(12):
+        shown = client.get(address(study, "merges")).content.decode()
+    assert "Patient Ear" in shown
+    assert EVIL not in shown
+    for number in range(4, 11):
+        made(study, number=number, context=f"When {number}")
+    with django_assert_max_num_queries(10):
+        client.get(address(study, "upgrades"))
+
+
+def test_the_tab_stands_at_studies_that_elicit_and_at_no_other(study: Study) -> None:
+    client = signed_in(study)
+    assert (
+        address(study, "upgrades") in client.get(reverse("panel:study", args=[study.slug])).content.decode()
+    )
+    other = collecting()
+    StudyRole.objects.create(study=other, user=factories.user("ada"), role="owner")
+    assert "/upgrades/" not in client.get(reverse("panel:study", args=[other.slug])).content.decode()
+
+
+def test_by_keyboard_one_is_approved_and_one_rejected_with_a_reason_and_axe_finds_nothing(
+    study: Study, page: Any, server: str, axe: Any
+) -> None:
+    client = signed_in(study)
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server}])
+    for width in (1440, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        for where in ("merges", "upgrades"):
+            page.goto(server + address(study, where))
+            assert axe(page) == [], f"{where} at {width}"
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.keyboard.press("j")
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    page.keyboard.type("It lectures.")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_selector("text=is rejected")
+    states = dict(Proposal.objects.with_state().values_list("number", "state"))
+    assert states == {1: "approved", 2: "rejected", 3: "open"}
