@@ -17,20 +17,24 @@ from django.utils import timezone
 
 from llm import conf
 from llm.errors import OverBudget
-from llm.models import Budget, Call
+from llm.models import Budget, Call, Try
 from llm.prompts import Usage, estimate_tokens
 
 Scope = Budget.Scope
+UNREAD = ("refused", "dns", "rate_limited", "server_error", "breaker_open", "busy", "limits")
 
 
 def tokens_at_most(call: Call) -> int:
     """How many tokens `call` could use: the words of its prompt and the longest allowed answer."""
+    longest = 0 if call.kind == Call.Kind.EMBEDDING else call.ask().sampling.max_tokens
+    return _prompt_tokens(call) + longest
+
+
+def _prompt_tokens(call: Call) -> int:
     if call.kind == Call.Kind.EMBEDDING:
         return estimate_tokens(call.prompt["input"])
-    prompt = call.ask()
-    said = [message.content for message in prompt.messages]
-    shapes = [str(call.prompt["schema"] or ""), str(call.prompt["tools"] or "")]
-    return estimate_tokens([*said, *shapes]) + prompt.sampling.max_tokens
+    said = [message.content for message in call.ask().messages]
+    return estimate_tokens([*said, str(call.prompt["schema"] or ""), str(call.prompt["tools"] or "")])
 
 
 def hold(call: Call, tokens: int) -> None:
@@ -45,15 +49,29 @@ def hold(call: Call, tokens: int) -> None:
 
 
 def settle(call: Call, usage: Usage, cost: int | None) -> None:
-    """Replace what was held by what was used; where the service did not count, all that was held was used."""
+    """Replace what was held by what was used; where the service did not count, all that was held was used. Requests
+    that broke off before the last one are counted as in `broken`."""
     known = usage.tokens_in is not None and usage.tokens_out is not None
     used = (usage.tokens_in or 0) + (usage.tokens_out or 0) if known else call.reserved_tokens
-    _give_back(call, used=used, cost=cost or 0, calls=1)
+    _give_back(call, used=used + broken(call, before=call.tries), cost=cost or 0, calls=1)
 
 
 def release(call: Call) -> None:
-    """Give back what was held: no request was answered."""
-    _give_back(call, used=0, cost=0, calls=0)
+    """Give back what was held: no request was answered. What the model may have read and said is counted."""
+    _give_back(call, used=broken(call, before=call.tries + 1), cost=0, calls=0)
+
+
+def broken(call: Call, *, before: int) -> int:
+    """Tokens of the requests below number `before` that were sent and never answered, as the service may bill them: the
+    prompt, and the words that came. Requests that it refused or that never reached it cost nothing."""
+    if before <= 1:
+        return 0
+    lost = Try.objects.filter(call=call, number__lt=before).exclude(outcome=Try.Outcome.ANSWERED)
+    lost = lost.exclude(error="rejected")
+    said = list(lost.exclude(error_kind__in=UNREAD).values_list("shown", flat=True))
+    return (
+        len(said) * _prompt_tokens(call) + estimate_tokens([words for words in said if words]) if said else 0
+    )
 
 
 def set_limits(scope: str, ref: str, *, tokens: int | None = None, cost: int | None = None) -> None:
