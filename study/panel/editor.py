@@ -17,12 +17,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from study.panel import actions, protocols
 from study.panel.access import Right, Seen, study_for, visitor
 from study.panel.documents import Checked, Held, Mark, changes, check, held
-from study.panel.editor_fields import NEW, PARTS, TABS, BadInput, Field, Group, groups_of, values_of
+from study.panel.editor_fields import NEW, PARTS, TABS, BadInput, Field, Group, groups_of
 from study.panel.frame import page
 from study.panel.instrument import item_shown
 from study.panel.models import DraftVersion
 from study.protocol import ProtocolError
-from study.protocol.splicing import CannotSplice, put, put_all, remove
+from study.protocol.splicing import CannotSplice, put, put_all, remove, values_of
 from study.protocol.yaml import Path
 from study.registration.errors import Refused
 from study.registration.models import Study
@@ -122,21 +122,21 @@ def _same(typed: str, shown: str) -> bool:
 def _grown(text: str, part: str, given: Mapping[str, str]) -> str:
     """With the entry that a button adds, or without the one it removes."""
     does, _, which = given.get("op", "").partition(":")
+    if does not in ("add", "remove"):
+        return text
     groups = [inner for group in groups_of(text, part) for inner in (group, *group.inner)]
     if does == "remove":
         if which not in {group.entry for group in groups if group.entry}:
             raise Refused("This entry is not here any more: load the page again.")
         return remove(text, _path(text, which))
-    if does == "add":
-        kinds = dict(group.adds for group in groups if group.adds)
-        if which not in kinds:
-            raise Refused("Nothing can be added there: load the page again.")
-        ident = given.get(f"new:{which}", "").strip()
-        if not ident:
-            raise Refused(f"Give the new {kinds[which]} an id first.")
-        path = _path(text, which)
-        return put(text, (*path, len(_entries(text, path))), NEW[kinds[which]](ident[:200]))
-    return text
+    kinds = dict(group.adds for group in groups if group.adds)
+    if which not in kinds:
+        raise Refused("Nothing can be added there: load the page again.")
+    ident = given.get(f"new:{which}", "").strip()
+    if not ident:
+        raise Refused(f"Give the new {kinds[which]} an id first.")
+    path = _path(text, which)
+    return put(text, (*path, len(_entries(text, path))), NEW[kinds[which]](ident[:200]))
 
 
 def _path(text: str, key: str) -> Path:
@@ -188,7 +188,7 @@ def _form(
         "listed": listed,
         "document": document,
     }
-    context |= {"wordings": _wordings(judged["checked"], document, groups), "problems": said}
+    context |= {"wordings": _wordings(judged["checked"], document, listed.object_list), "problems": said}
     context |= {"amending": seen.study.state != Study.State.DRAFT} | judged | more
     return page(request, "panel/form.html", seen, "protocol", status=status if said else 200, **context)
 
@@ -224,10 +224,10 @@ def marks_of(one: Field, checked: Checked) -> list[Mark]:
     ]
 
 
-def _wordings(checked: Checked, document: Held, groups: list[Any]) -> list[tuple[str, Any]]:
+def _wordings(checked: Checked, document: Held, groups: Iterable[Group]) -> list[tuple[str, Any]]:
     """Items by id as each arm words them, as far as the document as typed is a protocol."""
     protocol = checked.protocol or document.protocol
-    wanted = [shown["group"].item for shown in groups if shown["group"].item in protocol.items_by_id]
+    wanted = [group.item for group in groups if group.item in protocol.items_by_id]
     language = protocol.languages[0]
     return [(one, item_shown(protocol.items_by_id[one], protocol, language)["wordings"]) for one in wanted]
 
@@ -271,12 +271,16 @@ def check_form(request: HttpRequest, slug: str, part: str) -> HttpResponse:
         problems = [str(refusal)]
     judged = protocols.judged(text, document)
     sent = {k.removeprefix(PREFIX) for k in request.POST if k.startswith(PREFIX)}
-    shown = [one for group in groups_of(document.text, part) for one in group.all_fields() if one.key in sent]
+    groups = [
+        group for group in groups_of(document.text, part) if any(f.key in sent for f in group.all_fields())
+    ]
+    shown = [one for group in groups for one in group.all_fields() if one.key in sent]
     fields = [(replace(o, error=errors.get(o.key, "")), marks_of(o, judged["checked"])) for o in shown]
     at = reverse("panel:protocol", args=[slug])
     context: dict[str, Any] = {
         "at": at,
         "fields": fields,
+        "wordings": _wordings(judged["checked"], document, groups),
         "stale": stale,
         "problems": problems,
         "part": part,

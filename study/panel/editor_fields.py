@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
+from study.protocol.splicing import values_of
 from study.protocol.types import UNSURE
-from study.protocol.yaml import CONTROL, Path, name, parse, scalar
+from study.protocol.yaml import CONTROL, Path, name, scalar
 
 MAX_TEXT = 20_000
 PARTS = {
@@ -119,12 +119,6 @@ READ: dict[str, Callable[[Field, str], Any]] = {
     "scalar": _scalar,
     "lines": _lines,
 }
-
-
-@lru_cache(maxsize=16)
-def values_of(text: str) -> Any:
-    """The text's plain values; not to be changed by whoever asks. Raises ProtocolError."""
-    return parse(text)[0]
 
 
 def groups_of(text: str, part: str) -> list[Group]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from textwrap import wrap
 from typing import Any
 
@@ -43,15 +44,21 @@ class _Part:
         return bool(getattr(self.node, "flow_style", False))
 
 
+@lru_cache(maxsize=16)
+def values_of(text: str) -> Any:
+    """The text's plain values; not to be changed by whoever asks. Raises ProtocolError."""
+    return parse(text)[0]
+
+
 def put_all(text: str, changes: list[tuple[Path, Any]]) -> str:
     """The text with several values put, as `put` does. The likeliest way is taken for each and the whole read once;
     only where that is not the wanted document is it done again one by one."""
-    wanted, quick = parse(text)[0], text
+    wanted, quick = deepcopy(values_of(text)), text
     try:
         for path, value in changes:
             outer, whole = _set(wanted, path, deepcopy(value))
             quick = next(_ways(quick, outer, whole))
-        if _exactly(parse(quick)[0]) == _exactly(wanted):
+        if _exactly(values_of(quick)) == _exactly(wanted):
             return quick
     except (StopIteration, ProtocolError, pyyaml.YAMLError):
         pass
@@ -66,14 +73,14 @@ def put(text: str, path: Path, value: Any) -> str:
     path: keys and list indices as `yaml.Places` has them; missing mappings on the way are made. value: a text,
     number, boolean, or a list or mapping of such. Raises CannotSplice, and ProtocolError for a text that is no YAML.
     """
-    wanted = parse(text)[0]
+    wanted = deepcopy(values_of(text))
     path, value = _set(wanted, path, deepcopy(value))
     return _first_that_reads(_ways(text, path, value), wanted, path)
 
 
 def remove(text: str, path: Path) -> str:
     """The text without the list entry or field at `path`. Raises CannotSplice."""
-    wanted = parse(text)[0]
+    wanted = deepcopy(values_of(text))
     parent = _inside(wanted, path[:-1])
     known = range(len(parent)) if isinstance(parent, list) else parent if isinstance(parent, dict) else ()
     if not path or path[-1] not in known:
@@ -93,7 +100,7 @@ def _first_that_reads(ways: Iterator[str], wanted: Any, path: Path) -> str:
     expected = _exactly(wanted)
     for changed in ways:
         try:
-            if _exactly(parse(changed)[0]) == expected:
+            if _exactly(values_of(changed)) == expected:
                 return changed
         except ProtocolError:
             continue

@@ -130,6 +130,15 @@ def test_a_form_remarks_while_one_types_asks_before_leaving_and_saves_at_phone_w
     target.fill("24")
     ada.locator("#judged .changes").get_by_text("sample.target").wait_for()
     assert ada.locator("#r-f-sample-target").inner_text() == ""
+    ada.goto("/panel/studies/tiny/form/items/")
+    ada.get_by_label("The AI's words").first.fill("it is smaller than that planet.")
+    ada.locator("#w-moon").get_by_text(
+        "I'm not sure, but I believe it is smaller than that planet."
+    ).wait_for()
+    ada.once("dialog", lambda dialog: dialog.accept())
+    ada.goto("/panel/studies/tiny/form/sample/")
+    ada.get_by_label("Completed participants").fill("24")
+    ada.locator("#judged .changes").get_by_text("sample.target").wait_for()
     asked: list[str] = []
     ada.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     ada.get_by_role("link", name="Arms", exact=True).click()
