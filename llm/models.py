@@ -123,6 +123,9 @@ class Call(models.Model):
         indexes = [
             models.Index(fields=["study", "created_at"], name="llm_call_of_study"),
             models.Index(
+                fields=["study", "created_at"], condition=Q(state="failed"), name="llm_call_failed_of_study"
+            ),
+            models.Index(
                 fields=["state", "not_before"],
                 condition=Q(state__in=("queued", "running")),
                 name="llm_call_unfinished",

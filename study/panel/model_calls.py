@@ -28,14 +28,13 @@ HOUR = """
 
 
 def calls(study: Study, now: datetime) -> dict[str, Any]:
-    """The last hour by five minutes, the queue, the costs, the breaker, the last errors. At most five queries."""
+    """The last hour by five minutes, the queue, the costs, the breaker, the last errors. At most six queries."""
     own = Call.objects.of_study(study.pk).order_by()
-    made = own.aggregate(all=Count("pk"))["all"]
-    if not made:
-        return {"all": 0}
+    if not own.exists():
+        return {"any": False}
     errors = own.filter(state="failed").order_by("-created_at")
     return {
-        "all": made,
+        "any": True,
         **_hour(study, now),
         **_queue(study, now),
         **_cost(study),
@@ -95,6 +94,7 @@ def _cost(study: Study) -> dict[str, Any]:
     spent = Budget.objects.filter(scope=Budget.Scope.STUDY, ref=str(study.pk)).first()
     return {
         "cost": spent.cost_used / 1e6 if spent and spent.cost_used else None,
+        "answered": spent.calls if spent else 0,
         "tokens": spent.tokens_used if spent else 0,
         "tokens_limit": spent.tokens_limit if spent else 0,
     }

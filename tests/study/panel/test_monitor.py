@@ -125,14 +125,14 @@ def test_model_calls_show_times_queue_cost_and_breaker(boss: Client) -> None:
     Call.objects.create(key="q", created_at=now - timedelta(seconds=30), **common)
     other = common | {"study": None}
     Call.objects.create(key="o", **other)
-    Budget.objects.create(scope="study", ref=str(study.pk), cost_used=2_500_000, tokens_used=77)
+    Budget.objects.create(scope="study", ref=str(study.pk), cost_used=2_500_000, tokens_used=77, calls=20)
     limits.reset("test:1")
     for number in range(current().breaker_failures):
         limits.report("test:1", f"c{number}", limits.Verdict.FAILED, conf=current())
     response = boss.get("/panel/studies/tiny/monitor/", **LIVE)
     seen = response.context["calls"]
     limits.reset("test:1")
-    assert (seen["all"], seen["recent"], seen["recent_failed"]) == (22, 22, 1)
+    assert (seen["answered"], seen["recent"], seen["recent_failed"]) == (20, 22, 1)
     times = np.arange(1, 21) / 10
     assert seen["median"] == pytest.approx(np.quantile(times, 0.5))
     assert seen["p95"] == pytest.approx(np.quantile(times, 0.95))
