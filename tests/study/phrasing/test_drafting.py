@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from llm.models import Call
-from study.phrasing import drafting
+from study.phrasing import drafting, reviewing
 from study.phrasing.models import Check, Draft, Wording
 from study.phrasing.provenance import calls_behind
 from study.phrasing.working import work_off
@@ -171,3 +171,39 @@ def test_the_words_of_a_version_never_change(model: Any) -> None:
     for table in ("draft", "check"):
         with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM study_{table}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "why"),
+    [
+        (
+            "first-person",
+            {"text": "I'm not sure, but the Moon may be the smaller of the two."},
+            "letter for letter",
+        ),
+        ("numeric", {"text": "Perhaps 60 %."}, "letter for letter"),
+        ("plain", {"text": "I think that it is smaller than Mercury.", "claims": []}, "It hedges"),
+        (
+            "strengthened",
+            {"text": "No, the Moon is 4,880 km wide, and that is certain."},
+            "Numbers were changed",
+        ),
+    ],
+)
+def test_a_model_that_drifts_is_refused_and_no_approval_helps(
+    model: Any, llmock: Any, settings: Any, kind: str, said: dict[str, Any], why: str
+) -> None:
+    """The drifting model is an implementation of the API by others, told what to say."""
+    study, ada = drafted(), factories.user("ada")
+    wording = newest(study, "moon", "no", kind).wording
+    llmock.tool_mode("off")
+    llmock.reply(json.dumps(said))
+    settings.HEED_LLM_BASE_URL, settings.HEED_LLM_MODEL = f"{llmock.url}/v1", "gpt-4o-mini"
+    drafting.ask_again(wording=wording, by=ada)
+    work_off(study)
+    drift = newest(study, "moon", "no", kind)
+    assert (drift.number, drift.state) == (2, "refused")
+    assert why in drift.reason
+    assert not Call.objects.get(pk=drift.call).rehearsal
+    with pytest.raises(Refused, match="refused"):
+        reviewing.approve(draft=drift, by=ada)
