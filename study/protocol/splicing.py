@@ -188,10 +188,10 @@ def _written(value: Any, *, style: str | None = None, indent: int = 2) -> Iterat
     """Texts that may stand for a value, those most like the present `style` first."""
     if not isinstance(value, str):
         yield _flow(value) if isinstance(value, list | dict) else json.dumps(value)
-        yield json.dumps(value, ensure_ascii=False)
+        yield _json(value)
         return
     single = "'" + value.replace("'", "''") + "'"
-    double = BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    double = _json(value)
     if style == ">" and value.strip() and "\n" not in value:
         yield _folded(value, indent)
     if "\n" in value.strip("\n") or (style in ("|", ">") and value.strip()):
@@ -201,6 +201,11 @@ def _written(value: Any, *, style: str | None = None, indent: int = 2) -> Iterat
         yield value
         yield double if "'" in value else single
     yield double
+
+
+def _json(value: Any) -> str:
+    """JSON, which is YAML too once the line ends that only YAML knows are escaped."""
+    return BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _block(value: str, indent: int) -> str:
@@ -257,8 +262,7 @@ def _flow_entry(key: str | int, value: Any, named: bool) -> str:
 
 
 def _json_entry(key: str | int, value: Any, named: bool) -> Iterator[str]:
-    said = json.dumps(value, ensure_ascii=False)
-    yield f"{json.dumps(key)}: {said}" if named else said
+    yield f"{_json(key)}: {_json(value)}" if named else _json(value)
 
 
 def _block_entries(key: str | int, value: Any, named: bool, flow: bool) -> Iterator[list[str]]:
@@ -269,9 +273,7 @@ def _block_entries(key: str | int, value: Any, named: bool, flow: bool) -> Itera
         yield [f"- {_flow(value)}"]
     whole = {key: value} if named else [value]
     yield pyyaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=WIDTH).splitlines()
-    yield [
-        f"{json.dumps(key)}: {json.dumps(value)}" if named else f"- {json.dumps(value, ensure_ascii=False)}"
-    ]
+    yield [f"{_json(key)}: {_json(value)}" if named else f"- {_json(value)}"]
 
 
 def _without(text: str, root: Node | None, path: Path, rest: Any) -> Iterator[str]:

@@ -69,6 +69,8 @@ def as_set(text: str, path: tuple[Any, ...], value: Any) -> Any:
 @example(path=("block",), value="  indented\n\n\n")
 @example(path=("flow", "a"), value="- no, [it] {is} not: #")
 @example(path=("list", 2, "other"), value="'\"\\ \u2028 \U0001f9ea")
+@example(path=("list", 3), value="\x85")
+@example(path=("flow", "b", 2), value="\u2029 and \U0001f9ea")
 @settings(max_examples=250, deadline=None)
 def test_any_value_reads_back_and_comments_stay(path: tuple[Any, ...], value: Any) -> None:
     changed = put(STYLES, path, value)
