@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -72,26 +73,61 @@ def prompt(way: Way, question: str, *, seed: int | None = None) -> Prompt:
 
 
 def elicit(
-    items: Mapping[str, str], way: Way, *, samples: int = 10, purpose: str = "llm.confidence", model: str = ""
+    items: Mapping[str, str],
+    way: Way,
+    *,
+    samples: int = 10,
+    purpose: str = "llm.confidence",
+    model: str = "",
+    study: uuid.UUID | None = None,
 ) -> tuple[list[Belief], dict[str, LLMError]]:
-    """Ask about each item (id → yes/no question); beliefs in the order of items, and the items that failed."""
+    """Ask about each item (id → yes/no question); beliefs in the order of items, and the items that failed.
+
+    study: the calls are in its record, under keys that `key_of` makes: what was asked once is not asked again.
+    """
     beliefs, failed = [], {}
     for item, question in items.items():
         try:
-            beliefs.append(_believe(item, question, way, samples=samples, purpose=purpose, model=model))
+            asked = replace(Asking(way, samples, purpose, model, study), item=item)
+            beliefs.append(_believe(asked, question))
         except LLMError as error:
             failed[item] = error
     return beliefs, failed
 
 
-def _believe(item: str, question: str, way: Way, *, samples: int, purpose: str, model: str) -> Belief:
-    seeds: Sequence[int | None] = range(1, samples + 1) if way == Way.SAMPLES else [None]
+@dataclass(frozen=True)
+class Asking:
+    """How one item is asked about."""
+
+    way: Way
+    samples: int
+    purpose: str
+    model: str
+    study: uuid.UUID | None
+    item: str = ""
+
+    @property
+    def seeds(self) -> Sequence[int | None]:
+        return range(1, self.samples + 1) if self.way == Way.SAMPLES else [None]
+
+
+def key_of(study: uuid.UUID, way: Way, item: str, model: str, seed: int | None) -> str:
+    """The key of a call that a study's items are asked with."""
+    return f"confidence:{study}:{way}:{item}:{model}:{seed or 0}"
+
+
+def _believe(asked: Asking, question: str) -> Belief:
     replies = [
-        gateway.complete(replace(prompt(way, question, seed=seed), model=model), purpose=f"{purpose}.{way}")
-        for seed in seeds
+        gateway.complete(
+            replace(prompt(asked.way, question, seed=seed), model=asked.model),
+            purpose=f"{asked.purpose}.{asked.way}",
+            key=key_of(asked.study, asked.way, asked.item, asked.model, seed) if asked.study else None,
+            study=asked.study,
+        )
+        for seed in asked.seeds
     ]
-    answer, confidence = read(way, replies)
-    return Belief(item, way, answer, confidence, tuple(reply.call_id for reply in replies))
+    answer, confidence = read(asked.way, replies)
+    return Belief(asked.item, asked.way, answer, confidence, tuple(reply.call_id for reply in replies))
 
 
 def read(way: Way, replies: Sequence[Reply]) -> tuple[str, float]:

@@ -6,6 +6,7 @@ The truth meets the model's answers here and nowhere earlier: it is in no prompt
 from __future__ import annotations
 
 import csv
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,10 @@ import yaml
 
 from analysis.calibration import Calibration, calibration
 from analysis.recalibration import recalibrate
-from llm.confidence import Belief, Way, elicit
+from llm.confidence import Belief, Way, elicit, read
+from llm.errors import LLMError
+from llm.models import Call
+from study.protocol.types import Protocol
 
 SCORES = ("brier", "skill", "log_score", "ece", "mce", "ks", "auc", "overconfidence")
 FEWEST_TO_RECALIBRATE = 10
@@ -66,11 +70,57 @@ def _item(number: int, row: Mapping[str, Any]) -> Item:
     return Item(str(row.get("id") or number), str(question), truth in (True, "yes"))
 
 
-def measure(items: Sequence[Item], way: Way, *, samples: int, model: str, rng: np.random.Generator) -> Scored:
-    """Ask about every item in one way and score the answers."""
-    beliefs, failed = elicit({item.id: item.question for item in items}, way, samples=samples, model=model)
+def measure(
+    items: Sequence[Item],
+    way: Way,
+    *,
+    samples: int,
+    model: str,
+    rng: np.random.Generator,
+    study: uuid.UUID | None = None,
+) -> Scored:
+    """Ask about every item in one way and score the answers. study: put the calls into its record."""
+    questions = {item.id: item.question for item in items}
+    beliefs, failed = elicit(questions, way, samples=samples, model=model, study=study)
     rows = table(items, beliefs)
     return Scored(way, rows, score(rows, rng), {item: str(error) for item, error in failed.items()})
+
+
+def items_of(protocol: Protocol) -> list[Item]:
+    """The protocol's yes/no items in its first language."""
+    return [
+        Item(item.id, protocol.say(item.question), item.truth == "yes")
+        for item in protocol.items
+        if item.kind == "binary" and set(item.options) == {"yes", "no"}
+    ]
+
+
+def of_study(study: uuid.UUID, items: Sequence[Item]) -> list[Scored]:
+    """What the record of a study holds: one for every way and model asked for, with intervals. One query.
+
+    Items whose calls failed, or whose question was erased, are told as failed.
+    """
+    calls = Call.objects.of_study(study).filter(key__startswith=f"confidence:{study}:").order_by("key")
+    groups: dict[tuple[str, str], dict[str, list[Call]]] = {}
+    for call in calls:
+        _, _, way, item, rest = call.key.split(":", 4)
+        model = rest.rpartition(":")[0]
+        groups.setdefault((way, model), {}).setdefault(item, []).append(call)
+    return [_recorded(Way(way), items, found) for (way, _model), found in sorted(groups.items())]
+
+
+def _recorded(way: Way, items: Sequence[Item], found: Mapping[str, Sequence[Call]]) -> Scored:
+    beliefs, failed = [], {}
+    for item in items:
+        try:
+            replies = [call.reply() for call in found.get(item.id, ())]
+            if replies:
+                ids = tuple(reply.call_id for reply in replies)
+                beliefs.append(Belief(item.id, way, *read(way, replies), ids))
+        except LLMError as error:
+            failed[item.id] = str(error)
+    rows = table(items, beliefs)
+    return Scored(way, rows, score(rows, np.random.default_rng(1)), failed)
 
 
 def table(items: Sequence[Item], beliefs: Sequence[Belief]) -> pd.DataFrame:

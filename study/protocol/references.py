@@ -137,8 +137,8 @@ def _phrasings(protocol: Protocol) -> Iterator[Broken]:
                     (*path, "items", item), f"There is no item '{item}'", tuple(protocol.items_by_id)
                 )
         yield from _known((*path, "answers"), phrasing.answers or {}, protocol.items_by_id, "item")
-        worded = phrasing.text or phrasing.items or phrasing.answers or phrasing.drafted
-        worded = worded or phrasing.by_probability
+        said = (phrasing.text, phrasing.items, phrasing.answers, phrasing.drafted, phrasing.by_probability)
+        worded = any(said)
         if phrasing.direction != "plain" and not worded:
             yield Broken((*path, "text"), "A phrasing that is not plain needs its words")
         if phrasing.placement == "numeric":

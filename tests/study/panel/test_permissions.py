@@ -26,6 +26,8 @@ ALLOWED = {
     "study": ALL,
     "protocol": ALL,
     "instrument": ALL,
+    "confidence": ALL,
+    "confidence-figure": ALL,
     "preview": ALL,
     "monitor": ALL,
     "phrasings": ALL,
@@ -93,6 +95,7 @@ ELSEWHERE = {
     "cancel-power",
     "power-figure",
     "explore-figure",
+    "confidence-figure",
 }  # lead on, or have nothing to show yet
 ACCOUNT = {"account", "two-factor", "turn-off", "recovery", "password", "sign-out-everywhere"}
 OPEN = {"invitation", "login", "code", "logout", "studies", "new"} | ACCOUNT
@@ -122,7 +125,7 @@ def answer(client: Client, name: str, code: str) -> int:
         args |= {"number": 1, "name": "revoke"}
     if name == "bonus-batch":
         args["number"] = BonusBatch.objects.get_or_create(study=Study.objects.get())[0].pk
-    if name in ("restore", "explore-figure"):
+    if name in ("restore", "explore-figure", "confidence-figure"):
         args["number"] = 1
     if name == "wording":
         args["pk"] = Wording.objects.get_or_create(study=Study.objects.get(), item="moon", stance="no")[0].pk
