@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from study.evidence.declared import Declared
 from study.registration.models import Study
 from study.stages.columns import Column
-from study.tables import reading, rows
+from study.tables import added, reading, rows
 from study.tables.codebook import as_markdown, codebook
 from study.tables.columns import columns_of
 from study.tables.export import as_csv, printable
@@ -90,10 +90,26 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
     finally:
         for writer in writers.values():
             writer.close()
+    _added(study, folder, written)
     book = codebook(written.columns)
     as_csv(book, folder / "codebook.csv")
     (folder / "codebook.md").write_text(as_markdown(book), encoding="utf-8", newline="\n")
     return written
+
+
+def _added(study: Study, folder: Path, written: Written) -> None:
+    """The tables of other apps, where the study has them."""
+    for table in added.tables():
+        found = table.rows(study)
+        if found is None:
+            continue
+        written.columns[table.name] = list(table.columns)
+        written.counts[table.name] = len(found)
+        writer = TableWriter(folder, table.name, table.columns)
+        try:
+            writer.add(found)
+        finally:
+            writer.close()
 
 
 def _batches(

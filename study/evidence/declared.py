@@ -76,6 +76,11 @@ FIELDS: dict[type[models.Model], dict[str, tuple[str, ...]]] = {
 their public code alone; a session's token is the key to its data and stays."""
 
 
+def declare(model: type[models.Model], *, out: tuple[str, ...], never: tuple[str, ...]) -> None:
+    """Say of another app's records what leaves the house; to be called when the app is ready."""
+    FIELDS[model] = {OUT: out, NEVER: never}
+
+
 def undeclared(fields: Mapping[type[models.Model], Mapping[str, Iterable[str]]] = FIELDS) -> list[str]:
     """Fields of the records that stand in neither list, as `Model.field`."""
     return [

@@ -16,7 +16,6 @@ from study.evidence.records import write_json
 from study.protocol.types import Protocol
 from study.registration.models import Study
 
-TABLES = ("participants", "trials", "responses", "events")
 KEYS = {"participants": ["participant"], "trials": ["participant", "item"]}
 FRICTIONLESS = {"boolean": "boolean", "integer": "integer", "number": "number", "time": "datetime"}
 CROISSANT = {"boolean": "sc:Boolean", "integer": "sc:Integer", "number": "sc:Float"}
@@ -64,6 +63,11 @@ def authors(protocol: Protocol) -> list[str]:
     return protocol.authors or [protocol.contact.name]
 
 
+def names_of(book: Iterable[dict[str, str]]) -> list[str]:
+    """The tables of the codebook, in its order."""
+    return list(dict.fromkeys(row["table"] for row in book))
+
+
 def datapackage(study: Study, protocol: Protocol, book: Iterable[dict[str, str]]) -> dict[str, Any]:
     """Frictionless Data Package: every CSV table with its schema."""
     book = list(book)
@@ -75,7 +79,9 @@ def datapackage(study: Study, protocol: Protocol, book: Iterable[dict[str, str]]
         "version": protocol.version,
         "licenses": [{"name": protocol.licence, "path": address(protocol)}],
         "contributors": [{"title": name, "role": "author"} for name in authors(protocol)],
-        "resources": [_resource(name, [row for row in book if row["table"] == name]) for name in TABLES],
+        "resources": [
+            _resource(name, [row for row in book if row["table"] == name]) for name in names_of(book)
+        ],
     }
 
 
@@ -161,8 +167,10 @@ def croissant(
         "url": f"https://{study.slug}.invalid/",
         "version": protocol.version if protocol.version.count(".") == 2 else f"{protocol.version}.0",
         "creator": [{"@type": "sc:Person", "name": name} for name in authors(protocol)],
-        "distribution": [_file_object(name, folder) for name in TABLES],
-        "recordSet": [_record_set(name, [row for row in book if row["table"] == name]) for name in TABLES],
+        "distribution": [_file_object(name, folder) for name in names_of(book)],
+        "recordSet": [
+            _record_set(name, [row for row in book if row["table"] == name]) for name in names_of(book)
+        ],
     }
     if study.closed_at:
         content["datePublished"] = f"{study.closed_at:%Y-%m-%d}"

@@ -1,0 +1,60 @@
+"""The elicitation's tables in the bundle: consented words only, nothing of what was erased, and the verifier agrees."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from elicitation.models import Vote
+from study.evidence import bundle
+from study.evidence.verify import verify
+from study.registration import actions
+from study.session import actions as sessions
+from tests.elicitation.people import CARD, small, to_stories, to_values, vote
+from tests.factories import collecting
+from tests.study.session.visitor import Visitor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def rows(folder: Path, name: str) -> list[dict[str, str]]:
+    """A table of the bundle, found as a reader of its data package finds it."""
+    listed = json.loads((folder / "datapackage.json").read_text())["resources"]
+    path = next(one["path"] for one in listed if one["name"] == name)
+    with (folder / path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_cards_votes_draws_and_upgrades_leave_with_consented_words_only(tmp_path: Path) -> None:
+    study = collecting(small())
+    first, second, third = (Visitor(study, seed) for seed in (1, 2, 3))
+    vote(vote(to_stories(first), "wiser", "my secret reason"), "unsure")
+    to_values(second, card={"share": "no", "title": "Hidden Company"})
+    vote(to_stories(third), "not_wiser")
+    sessions.withdraw(token=third.session.token, erase=True)
+    actions.close(study=study, by=None)
+    folder = tmp_path / study.slug
+    bundle.write(study=study, folder=folder, execute=False)
+    report = verify(folder)
+    assert report.findings == []
+    own = {row["participant"]: row for row in rows(folder, "cards") if row["participant"]}
+    assert {code: row["title"] for code, row in own.items()} == {
+        first.session.participant.code: CARD["title"],
+        second.session.participant.code: "",
+    }
+    assert [row["verdict"] for row in rows(folder, "votes")] == ["wiser", "unsure"]
+    assert Vote.objects.count() == 3
+    stories = {row["story"] for row in rows(folder, "upgrades")}
+    assert {row["story"] for row in rows(folder, "votes")} <= stories
+    assert third.session.participant.code not in {row["participant"] for row in rows(folder, "draws")}
+    texts = "".join(path.read_text() for path in (folder / "data").glob("*.csv"))
+    assert "secret reason" not in texts
+    assert "Hidden Company" not in texts
+    book = {
+        row["table"] for row in csv.DictReader((folder / "data" / "codebook.csv").read_text().splitlines())
+    }
+    resources = {one["name"] for one in json.loads((folder / "datapackage.json").read_text())["resources"]}
+    assert {"cards", "mapping", "draws", "upgrades", "proposals", "votes"} <= book & resources
