@@ -134,7 +134,7 @@ def test_the_overview_shows_hash_commitment_and_links_but_never_the_seed(ada: Cl
     assert registration.seed_commitment in text
     assert factories.SEED not in text
     assert "http://testserver/s/join/tiny/" in text
-    assert text.count("/s/preview/tiny/") == 3
+    assert text.count("/panel/studies/tiny/preview/") == 3
 
 
 def test_the_text_is_checked_while_somebody_types(ada: Client) -> None:
