@@ -24,6 +24,11 @@ EMPTY = ("stratum",)
 """Text columns in which an empty cell is an empty text and not a missing value."""
 
 
+def file_name(table: str) -> str:
+    """The CSV file of a tidy table, named as Psych-DS wants it: key-value pairs, then `data`."""
+    return f"table-{table}_data.csv"
+
+
 def load(bundle: str | Path) -> dict[str, Any]:
     """The tidy tables by name, typed as the codebook says (from the CSV files, which verify.py checks)."""
     folder = Path(bundle) / "data"
@@ -31,7 +36,7 @@ def load(bundle: str | Path) -> dict[str, Any]:
     found = {}
     for name in TABLES:
         own = columns[columns["table"] == name]
-        raw = _read(folder / f"{name}.csv")
+        raw = _read(folder / file_name(name))
         found[name] = raw.assign(
             **{row["column"]: _typed(raw[row["column"]], row) for _, row in own.iterrows()}
         )

@@ -213,11 +213,11 @@ class Bundle:
 
     @cached_property
     def people(self):
-        return self.table("data/participants.csv")
+        return self.table("data/table-participants_data.csv")
 
     @cached_property
     def trials(self):
-        return self.table("data/trials.csv")
+        return self.table("data/table-trials_data.csv")
 
     @cached_property
     def results(self):
@@ -821,7 +821,7 @@ class Noticed:
 def noticed(bundle):
     """By participant and page, and links opened by participant and item."""
     pages, links = {}, Counter()
-    for row in bundle.table("data/events.csv")[0]:
+    for row in bundle.table("data/table-events_data.csv")[0]:
         if row["kind"] != "link":
             page = pages.setdefault((row["participant"], row["page"]), Noticed())
             page.add(row["load"], row["kind"], float(row["client_ms"]))
@@ -1044,28 +1044,36 @@ def _undeclared(bundle, table, head, known):
     names = declared(bundle, table)
     if names is not None:
         yield from (
-            f"{table}.csv: nobody declared the column {c}." for c in head if c not in names and c not in known
+            f"table-{table}_data.csv: nobody declared the column {c}."
+            for c in head
+            if c not in names and c not in known
         )
-        yield from (f"{table}.csv: the column {c} is missing." for c in {*names, *known} - set(head))
+        yield from (
+            f"table-{table}_data.csv: the column {c} is missing." for c in {*names, *known} - set(head)
+        )
     yield from (f"The codebook does not know {table}.{c}." for c in head if (table, c) not in bundle.types)
 
 
 def _different(bundle, table, name, row, due, columns):
     for column in columns:
         if not same_cell(row[column], due[column], bundle.types[table, column]):
-            yield f"{table}.csv, {name}: {column} is {row[column]!r}, the submissions say {as_text(due[column])!r}."
+            yield f"table-{table}_data.csv, {name}: {column} is {row[column]!r}, the submissions say {as_text(due[column])!r}."
 
 
 def _doubled(table, keys):
-    yield from (f"{table}.csv: {key} stands {n} times." for key, n in Counter(keys).items() if n > 1)
+    yield from (
+        f"table-{table}_data.csv: {key} stands {n} times." for key, n in Counter(keys).items() if n > 1
+    )
 
 
 def _participants(bundle, people):
     rows, head = bundle.people
     found = {row["participant"]: row for row in rows}
     yield from _doubled("participants", (row["participant"] for row in rows))
-    yield from (f"participants.csv: {code} is missing." for code in people if code not in found)
-    yield from (f"participants.csv: {code} has no session." for code in found if code not in people)
+    yield from (f"table-participants_data.csv: {code} is missing." for code in people if code not in found)
+    yield from (
+        f"table-participants_data.csv: {code} has no session." for code in found if code not in people
+    )
     fixed = list(next(iter(people.values())).participant()) if people else []
     yield from _undeclared(bundle, "participants", head, fixed) if people else ()
     names = declared(bundle, "participants")
@@ -1093,17 +1101,19 @@ def _trials(bundle, people):
                 yield from _undeclared(bundle, "trials", head, fixed)
             seen.add(key)
             if key not in found:
-                yield f"trials.csv: {code} on {due['item']} is missing."
+                yield f"table-trials_data.csv: {code} on {due['item']} is missing."
                 continue
             due = {c: answer_to(c, answers) for c in names or ()} | due
             yield from _different(
                 bundle, "trials", f"{code} on {due['item']}", found[key], due, [c for c in head if c in due]
             )
-    yield from (f"trials.csv: {code} on {item} was never answered." for code, item in set(found) - seen)
+    yield from (
+        f"table-trials_data.csv: {code} on {item} was never answered." for code, item in set(found) - seen
+    )
 
 
 def _responses(bundle, people):
-    rows, _ = bundle.table("data/responses.csv")
+    rows, _ = bundle.table("data/table-responses_data.csv")
     found, keys = {}, []
     for row in rows:
         key = (row["participant"], row["page"], row["attempt"], row["question"])
@@ -1121,8 +1131,10 @@ def _responses(bundle, people):
                     csv_time(row["received_at"]),
                 )
                 if found.pop(key, None) != due:
-                    yield f"responses.csv, {code}, {row['page']}, {question}: missing, or not what was submitted."
-    yield from (f"responses.csv: {key[0]}, {key[1]}, {key[3]} was never submitted." for key in found)
+                    yield f"table-responses_data.csv, {code}, {row['page']}, {question}: missing, or not what was submitted."
+    yield from (
+        f"table-responses_data.csv: {key[0]}, {key[1]}, {key[3]} was never submitted." for key in found
+    )
 
 
 # ---- 8. exclusions and counts

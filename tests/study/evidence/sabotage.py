@@ -233,71 +233,73 @@ def any_row(
 
 @sabotage
 def edited_trial(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/trials.csv", "final")
+    rows, row = any_row(folder, rng, "data/table-trials_data.csv", "final")
     row["final"] = "no" if row["final"] == "yes" else "yes"
-    store_table(folder, "data/trials.csv", rows)
-    return f"trials.csv, {row['participant']} on {row['item']}: final"
+    store_table(folder, "data/table-trials_data.csv", rows)
+    return f"table-trials_data.csv, {row['participant']} on {row['item']}: final"
 
 
 @sabotage
 def edited_agreement(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/trials.csv", "agree")
+    rows, row = any_row(folder, rng, "data/table-trials_data.csv", "agree")
     row["agree"] = "false" if row["agree"] == "true" else "true"
-    store_table(folder, "data/trials.csv", rows)
-    return f"trials.csv, {row['participant']} on {row['item']}: agree"
+    store_table(folder, "data/table-trials_data.csv", rows)
+    return f"table-trials_data.csv, {row['participant']} on {row['item']}: agree"
 
 
 @sabotage
 def edited_scale(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/participants.csv", "trust")
+    rows, row = any_row(folder, rng, "data/table-participants_data.csv", "trust")
     row["trust"] = "5.0" if float(row["trust"]) < 4 else "1.0"
-    store_table(folder, "data/participants.csv", rows)
-    return f"participants.csv, {row['participant']}: trust"
+    store_table(folder, "data/table-participants_data.csv", rows)
+    return f"table-participants_data.csv, {row['participant']}: trust"
 
 
 @sabotage
 def edited_arm(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/participants.csv", "arm")
+    rows, row = any_row(folder, rng, "data/table-participants_data.csv", "arm")
     row["arm"] = "hedged" if row["arm"] == "control" else "control"
-    store_table(folder, "data/participants.csv", rows)
-    return f"participants.csv, {row['participant']}: arm"
+    store_table(folder, "data/table-participants_data.csv", rows)
+    return f"table-participants_data.csv, {row['participant']}: arm"
 
 
 @sabotage
 def edited_outcome_of_a_session(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/participants.csv", "arm")
+    rows, row = any_row(folder, rng, "data/table-participants_data.csv", "arm")
     row["outcome"] = "withdrawn" if row["outcome"] == "complete" else "complete"
-    store_table(folder, "data/participants.csv", rows)
-    return f"participants.csv, {row['participant']}: outcome"
+    store_table(folder, "data/table-participants_data.csv", rows)
+    return f"table-participants_data.csv, {row['participant']}: outcome"
 
 
 @sabotage
 def edited_response(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/responses.csv", "value")
+    rows, row = any_row(folder, rng, "data/table-responses_data.csv", "value")
     row["value"] += "x"
-    store_table(folder, "data/responses.csv", rows)
-    return f"responses.csv, {row['participant']}, {row['page']}"
+    store_table(folder, "data/table-responses_data.csv", rows)
+    return f"table-responses_data.csv, {row['participant']}, {row['page']}"
 
 
 @sabotage
 def doubled_trials(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/trials.csv", "final")
-    store_table(folder, "data/trials.csv", [*rows, row])
+    rows, row = any_row(folder, rng, "data/table-trials_data.csv", "final")
+    store_table(folder, "data/table-trials_data.csv", [*rows, row])
     return "stands 2 times"
 
 
 @sabotage
 def dropped_trial(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/trials.csv", "final")
+    rows, row = any_row(folder, rng, "data/table-trials_data.csv", "final")
     rows.remove(row)
-    store_table(folder, "data/trials.csv", rows)
-    return f"trials.csv: {row['participant']} on {row['item']} is missing"
+    store_table(folder, "data/table-trials_data.csv", rows)
+    return f"table-trials_data.csv: {row['participant']} on {row['item']} is missing"
 
 
 @sabotage
 def added_column(folder: Path, rng: random.Random) -> str:
-    rows = table(folder, "data/participants.csv")
-    store_table(folder, "data/participants.csv", [row | {"email": "a@example.org"} for row in rows])
+    rows = table(folder, "data/table-participants_data.csv")
+    store_table(
+        folder, "data/table-participants_data.csv", [row | {"email": "a@example.org"} for row in rows]
+    )
     return "nobody declared the column email"
 
 
@@ -370,17 +372,17 @@ def blanked_answers(folder: Path, rng: random.Random) -> str:
 
 @sabotage
 def removed_participant(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/participants.csv", "arm")
-    store_table(folder, "data/participants.csv", [r for r in rows if r is not row])
-    return f"participants.csv: {row['participant']} is missing"
+    rows, row = any_row(folder, rng, "data/table-participants_data.csv", "arm")
+    store_table(folder, "data/table-participants_data.csv", [r for r in rows if r is not row])
+    return f"table-participants_data.csv: {row['participant']} is missing"
 
 
 @sabotage
 def removed_participant_carefully(folder: Path, rng: random.Random) -> str:
-    code = any_row(folder, rng, "data/participants.csv", "arm")[1]["participant"]
+    code = any_row(folder, rng, "data/table-participants_data.csv", "arm")[1]["participant"]
     for name in ("participants", "trials", "responses", "events"):
-        rows = table(folder, f"data/{name}.csv")
-        store_table(folder, f"data/{name}.csv", [r for r in rows if r["participant"] != code])
+        rows = table(folder, f"data/table-{name}_data.csv")
+        store_table(folder, f"data/table-{name}_data.csv", [r for r in rows if r["participant"] != code])
     for name in ("sessions", "submissions"):
         rows = lines(folder, f"evidence/{name}.jsonl")
         store_lines(folder, f"evidence/{name}.jsonl", [r for r in rows if r["participant"] != code])
@@ -394,8 +396,10 @@ def removed_participant_carefully(folder: Path, rng: random.Random) -> str:
 
 @sabotage
 def added_participant(folder: Path, rng: random.Random) -> str:
-    rows = table(folder, "data/participants.csv")
-    store_table(folder, "data/participants.csv", [*rows, rng.choice(rows) | {"participant": "pinvented99"}])
+    rows = table(folder, "data/table-participants_data.csv")
+    store_table(
+        folder, "data/table-participants_data.csv", [*rows, rng.choice(rows) | {"participant": "pinvented99"}]
+    )
     return "pinvented99 has no session"
 
 
@@ -522,9 +526,9 @@ def altered_stimulus_in_the_document(folder: Path, rng: random.Random) -> str:
 
 @sabotage
 def another_stimulus_was_shown(folder: Path, rng: random.Random) -> str:
-    rows, row = any_row(folder, rng, "data/trials.csv", "stimulus_sha256")
+    rows, row = any_row(folder, rng, "data/table-trials_data.csv", "stimulus_sha256")
     row["stimulus_sha256"] = hashlib.sha256(str(rng.random()).encode()).hexdigest()
-    store_table(folder, "data/trials.csv", rows)
+    store_table(folder, "data/table-trials_data.csv", rows)
     return f"{row['participant']} on {row['item']}: stimulus_sha256"
 
 

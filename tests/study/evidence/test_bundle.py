@@ -89,7 +89,7 @@ def test_a_rehearsal_says_so_first(folder):
 def test_few_answers_and_free_texts_are_warned_of(made):
     assert made.free_texts == ["remarks"]
     assert "remarks" in (made.folder / "README.md").read_text()
-    people = pd.read_csv(made.folder / "data" / "participants.csv")
+    people = pd.read_csv(made.folder / "data" / "table-participants_data.csv")
     small = {f"age_group: {v} ({n})" for v, n in people["age_group"].value_counts().items() if n < 5}
     assert small <= set(made.small_cells)
     assert all(int(cell.rsplit("(", 1)[1].rstrip(")")) < 5 for cell in made.small_cells)

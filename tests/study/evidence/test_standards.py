@@ -34,13 +34,13 @@ def test_croissant_reads_the_trials_as_they_are(folder):
         import mlcroissant
 
         rows = list(mlcroissant.Dataset(jsonld=str(folder / "croissant.json")).records(record_set="trials"))
-    assert len(rows) == sum(1 for _ in (folder / "data" / "trials.csv").open()) - 1
+    assert len(rows) == sum(1 for _ in (folder / "data" / "table-trials_data.csv").open()) - 1
     assert {row["trials/arm"] for row in rows} == {b"control", b"hedged", b"no-ai"}
 
 
 def damaged_table(folder, rng: random.Random) -> None:
     """One cell of the participants that its column does not allow, a row twice, or a row too long."""
-    path = folder / "data" / "participants.csv"
+    path = folder / "data" / "table-participants_data.csv"
     rows = path.read_text().splitlines()
     head, number = rows[0].split(","), rng.randrange(1, len(rows))
     cells = rows[number].split(",")

@@ -91,7 +91,7 @@ def flips(folder: Path, paths: list[str], count: int, *, repaired: bool) -> list
     return unnoticed
 
 
-PLACES = ["registration/v1.json", "data/participants.csv", "data/trials.csv", "data/responses.csv", "log/audit.jsonl",
+PLACES = ["registration/v1.json", "data/table-participants_data.csv", "data/table-trials_data.csv", "data/table-responses_data.csv", "log/audit.jsonl",
           "registration/schedule.csv", "evidence/submissions.jsonl", "evidence/sessions.jsonl", "registration/seed.txt",
           "MANIFEST.sha256"]  # fmt: skip
 
