@@ -103,12 +103,12 @@ def edge_rows(found: Drawn) -> list[dict[str, Any]]:
 
 def _compared(found: Drawn, beside: Drawn | None) -> list[dict[str, Any]]:
     """Two groups' ranks beside each other, the clearest differences first."""
-    table = compared([found, beside] if beside else [])
+    table, titles = compared([found, beside] if beside else []), found.titles
     order = pd.DataFrame(
         {"apart": ~table["apart"].astype(bool), "size": -table["difference"].abs().astype(float)}
     )
     rows = table.loc[order.sort_values(["apart", "size"], kind="stable").index].to_dict("records")
-    return [{**plain(row), "title": found.title(row["value"])} for row in rows]
+    return [{**plain(row), "title": titles.get(row["value"], row["value"])} for row in rows]
 
 
 def plain(row: dict[Any, Any]) -> dict[str, Any]:

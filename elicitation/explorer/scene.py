@@ -47,7 +47,7 @@ def _document(study: Study, protocol: Protocol, asked: Asked, version: Version) 
     found = [drawn(study, one) for one in wanted]
     whole = drawn(study, Asked())
     top = top_of(*(one.graph for one in found))
-    at = places(version)
+    at, titles = places(version), whole.titles
     order = {value: number for number, value in enumerate(at)}
     return {
         "width": WIDTH,
@@ -55,7 +55,7 @@ def _document(study: Study, protocol: Protocol, asked: Asked, version: Version) 
         "query": asked.query(),
         "values": {
             "code": list(at),
-            "title": [whole.title(value) for value in at],
+            "title": [titles.get(value, value) for value in at],
             "x": [x for x, _y in at.values()],
             "y": [y for _x, y in at.values()],
         },

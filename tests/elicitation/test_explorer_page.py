@@ -35,6 +35,32 @@ TIMED = """async (chosen) => {
 }"""
 
 
+def test_the_graph_is_walked_filtered_and_opened_by_keyboard(
+    page: Any, server: str, settings: Any, axe: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    study = crowd(12, 20, people=48)
+    page.set_viewport_size({"width": 360, "height": 740})
+    opened(page, server, study)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.focus("#sheet-0")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    assert "rank" in page.text_content("#said")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel:not([hidden]) h2", timeout=WAIT)
+    assert axe(page) == []
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#panel", state="hidden")
+    assert page.evaluate("document.activeElement.id") == "sheet-0"
+    page.fill("#find", "number 1")
+    assert page.text_content("#found").startswith("3 ")
+    page.select_option("#f-case", "riot")
+    page.wait_for_selector('#view[data-answered="?case=riot"]', timeout=WAIT)
+    assert page.url.endswith("?case=riot")
+    assert page.text_content("#counted").startswith("24 votes")
+
+
 @pytest.mark.soak
 def test_two_thousand_values_and_five_thousand_edges(page: Any, server: str, settings: Any) -> None:
     """Prints how long it takes: `pytest -m soak tests/elicitation/test_explorer_page.py -s`."""
@@ -58,10 +84,11 @@ def test_two_thousand_values_and_five_thousand_edges(page: Any, server: str, set
     assert len(scene["graphs"][0]["values"]["at"]) == 2000
     assert len(scene["graphs"][0]["edges"]["from"]) == 5000
     times, own = [], []
-    for chosen in [*scene["marks"]["context"]["options"], ""]:
+    for chosen in [*scene["marks"]["context"]["options"][:3], ""]:
         start = time.perf_counter()
         took, _said = page.evaluate(TIMED, chosen)
         times.append(took)
+        print(f"filter: frame after {took:.0f} ms", flush=True)
         page.wait_for_selector(f'#view[data-answered="{_query(chosen)}"]', timeout=WAIT)
         own.append(time.perf_counter() - start)
     print("a filter by context until its frame is drawn, ms:", ", ".join(f"{one:.0f}" for one in times))
