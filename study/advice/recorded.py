@@ -21,8 +21,15 @@ def of_study(study: Study) -> list[Recorded]:
 
 def of_bundle(folder: Path) -> list[Recorded]:
     """The same from a bundle. Raises FileNotFoundError, and ValueError for a bundle without such answers."""
-    trials = pd.read_parquet(folder / "data" / "trials.parquet")
-    return list(_recorded(trials, pd.read_parquet(folder / "data" / "participants.parquet")))
+    return list(_recorded(_table(folder, "trials"), _table(folder, "participants")))
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    """A bundle's table, whatever its standard puts before and after the name."""
+    found = sorted((folder / "data").glob(f"*{name}*.parquet"))
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no table of {name}.")
+    return pd.read_parquet(found[0])
 
 
 def _recorded(trials: pd.DataFrame, people: pd.DataFrame) -> Iterator[Recorded]:

@@ -69,7 +69,7 @@ def test_a_bundle_with_live_answers_is_clean_and_a_changed_word_is_named(model: 
     assert "advice_text" not in made.free_texts
     told = {d["point"]: d for d in json.loads((made.folder / "results/deviations.json").read_text())}
     assert told["Live answers"]["finding"].startswith("2 of ")
-    path = made.folder / "data" / "trials.csv"
+    (path,) = (made.folder / "data").glob("*trials*.csv")
     word = next(text for text in shown["advice_text"] if "Rehearsal" in text)
     path.write_text(path.read_text().replace(word, word.replace("Rehearsal", "Real"), 1))
     found = verify(made.folder, only={"data"}).findings

@@ -21,7 +21,7 @@ from study.panel import monitor
 from study.protocol.advice import Probes
 from study.registration import actions
 from study.registration.models import Study
-from tests.factories import collecting
+from tests.factories import collecting, user
 from tests.study.advice.protocols import live
 
 PROBES = {
@@ -85,7 +85,9 @@ def test_nothing_is_asked_before_it_is_due_and_nothing_twice(model: Any) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_model_that_answers_otherwise_warns_on_the_monitor_and_in_the_deviation_report(model: Any) -> None:
+def test_a_model_that_answers_otherwise_warns_on_the_monitor_and_in_the_deviation_report(
+    model: Any, client: Any
+) -> None:
     study = probed()
     one_round(study)
     model.fault("instructions")
@@ -93,6 +95,9 @@ def test_a_model_that_answers_otherwise_warns_on_the_monitor_and_in_the_deviatio
     assert any("Answers to 'rain' are" in change for change in changed.changes)
     assert any("0 % of the labels" in change for change in changed.changes)
     assert [r.number for r in monitor.probes(study)["changed"]] == [2]
+    client.force_login(user("boss", is_superuser=True))
+    watched = client.get(f"/panel/studies/{study.slug}/monitor/").content.decode()
+    assert "does not answer as it did" in watched
     told = report(study)
     assert {line.level for line in told} == {"deviation"}
     assert len(told) == len(changed.changes) == 2

@@ -95,6 +95,11 @@ def test_what_pilot_participants_read_is_served_again_word_for_word(model: Any, 
     assert payload["advice_source"] == "replay"
 
 
+def test_a_bundle_without_such_answers_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="holds no table of trials"):
+        call_command("advice", str(tmp_path), output=tmp_path / "a.jsonl")
+
+
 @pytest.mark.django_db
 def test_answers_of_an_open_real_study_are_not_recorded(tmp_path: Path) -> None:
     study = collecting(live())
