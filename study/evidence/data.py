@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from study.evidence.declared import Declared
+from study.evidence.reproduce import file_name
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import added, reading, rows
@@ -53,7 +54,7 @@ class TableWriter:
 
     def __init__(self, folder: Path, name: str, columns: Sequence[Column]) -> None:
         self.columns = columns
-        self.csv = (folder / f"{name}.csv").open("w", encoding="utf-8", newline="")
+        self.csv = (folder / file_name(name)).open("w", encoding="utf-8", newline="")
         empty = framed([], columns)
         self.schema = pa.Schema.from_pandas(empty, preserve_index=False)
         self.parquet = pq.ParquetWriter(folder / f"{name}.parquet", self.schema)

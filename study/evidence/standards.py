@@ -1,4 +1,5 @@
-"""The bundle described in the words of other programs: Frictionless Data Package, RO-Crate, Croissant.
+"""The bundle described in the words of other programs: Frictionless Data Package, RO-Crate, Croissant,
+Psych-DS.
 
 Written last before the manifest, from the codebook and the files as they are.
 """
@@ -11,8 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from study.evidence import psychds
 from study.evidence.pages import LICENCES
 from study.evidence.records import write_json
+from study.evidence.reproduce import file_name
 from study.protocol.types import Protocol
 from study.registration.models import Study
 
@@ -35,10 +38,12 @@ FILES = ("datapackage.json", "ro-crate-metadata.json", "croissant.json")
 
 
 def write(study: Study, protocol: Protocol, folder: Path) -> None:
-    """The three descriptions at the root of the bundle."""
+    """The four descriptions at the root of the bundle."""
     with (folder / "data" / "codebook.csv").open(encoding="utf-8", newline="") as file:
         book = list(csv.DictReader(file))
     write_json(folder / "datapackage.json", datapackage(study, protocol, book))
+    write_json(folder / psychds.DESCRIPTION, described(study, protocol, book))
+    (folder / psychds.IGNORE).write_text(IGNORED, encoding="utf-8", newline="\n")
     write_json(folder / "croissant.json", croissant(study, protocol, book, folder))
     write_json(folder / "ro-crate-metadata.json", crate(study, protocol, folder))
 
@@ -92,8 +97,8 @@ def _resource(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
     if name != "participants":
         reference = {"resource": "participants", "fields": ["participant"]}
         schema["foreignKeys"] = [{"fields": ["participant"], "reference": reference}]
-    return {"name": name, "path": f"data/{name}.csv", "profile": "tabular-data-resource", "format": "csv",
-            "mediatype": "text/csv", "encoding": "utf-8", "schema": schema}  # fmt: skip
+    return {"name": name, "path": f"data/{file_name(name)}", "profile": "tabular-data-resource",
+            "format": "csv", "mediatype": "text/csv", "encoding": "utf-8", "schema": schema}  # fmt: skip
 
 
 def _field(column: dict[str, str]) -> dict[str, Any]:
@@ -109,6 +114,36 @@ def _field(column: dict[str, str]) -> dict[str, Any]:
     if column["type"] == "category" and column["levels"]:
         field["constraints"] = {"enum": column["levels"].split("|")}
     return field
+
+
+IGNORED = "data/codebook.*\ndata/*.parquet\n"
+"""What of the data folder Psych-DS passes over: the codebook, and the tables once more as Parquet."""
+
+
+def described(study: Study, protocol: Protocol, book: Iterable[dict[str, str]]) -> dict[str, Any]:
+    """Psych-DS: every column of every table once, in the words of schema.org."""
+    columns: dict[str, dict[str, str]] = {}
+    for row in book:
+        columns.setdefault(row["column"], row)
+    return {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "name": protocol.say(protocol.title),
+        "description": description(study, protocol),
+        "version": protocol.version,
+        "license": address(protocol),
+        "creator": [{"@type": "Person", "name": name} for name in authors(protocol)],
+        "variableMeasured": [_variable(row) for row in columns.values()],
+    }
+
+
+def _variable(row: dict[str, str]) -> dict[str, str]:
+    found = {"@type": "PropertyValue", "name": row["column"], "description": row["label"]}
+    if row["unit"]:
+        found["unitText"] = row["unit"]
+    if row["levels"]:
+        found["valueReference"] = row["levels"].replace("|", ", ")
+    return found
 
 
 CONTEXT = {
@@ -178,11 +213,12 @@ def croissant(
 
 
 def _file_object(name: str, folder: Path) -> dict[str, Any]:
-    path = folder / "data" / f"{name}.csv"
+    path = folder / "data" / file_name(name)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"@type": "cr:FileObject", "@id": f"{name}.csv", "name": f"{name}.csv", "contentUrl": f"data/{name}.csv",
-            "encodingFormat": "text/csv", "contentSize": f"{path.stat().st_size} B", "sha256": digest}  # fmt: skip
+    return {"@type": "cr:FileObject", "@id": f"{name}.csv", "name": f"{name}.csv",
+            "contentUrl": f"data/{file_name(name)}", "encodingFormat": "text/csv",
+            "contentSize": f"{path.stat().st_size} B", "sha256": digest}  # fmt: skip
 
 
 def _record_set(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
