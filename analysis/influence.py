@@ -18,7 +18,7 @@ from analysis.mixed.factored import Factored
 from analysis.mixed.families import Parts, make_family
 from analysis.mixed.fit import fit_model
 from analysis.mixed.gaussian import LinearEngine
-from analysis.mixed.laplace import LaplaceEngine
+from analysis.mixed.laplace import REFIT_OPTIMUM, LaplaceEngine
 from analysis.mixed.result import MixedResult
 from analysis.mixed.variables import Floats
 
@@ -85,7 +85,9 @@ def _left_out(result: MixedResult, keep: Floats) -> Floats:
     if isinstance(engine, LaplaceEngine) and result.laplace is not None:
         reduced = engine.sibling(make_family(model.family, model.link, model.design.response, keep))
         reduced.u = result.laplace.mode.u.copy()
-        fit = reduced.fit(result.laplace.phi, root=result.laplace.whitening(), hessian="none")
+        fit = reduced.fit(
+            result.laplace.phi, root=result.laplace.whitening(), hessian="none", tolerance=REFIT_OPTIMUM
+        )
         return fit.phi[: len(missing)] if fit.converged else missing
     return _plain_left_out(result, keep > 0)
 

@@ -11,7 +11,7 @@ from analysis.mixed.design import Design, build_design
 from analysis.mixed.errors import ModelError
 from analysis.mixed.families import Family, choose_link, make_family
 from analysis.mixed.gaussian import LinearEngine
-from analysis.mixed.laplace import LaplaceEngine, LaplaceFit, inverse_information
+from analysis.mixed.laplace import REFIT_OPTIMUM, LaplaceEngine, LaplaceFit, inverse_information
 from analysis.mixed.parameters import Layout, make_layout
 from analysis.mixed.plain import fit_plain
 from analysis.mixed.result import MixedResult, Model
@@ -125,4 +125,4 @@ def _refit(engine: LaplaceEngine, fit: LaplaceFit) -> LaplaceFit:
     k = engine.nt + engine.p
     start = np.concatenate([fit.phi[:k], _inside(fit.phi[k:], engine.layout)])
     engine.u = fit.mode.u.copy()
-    return engine.fit(start, root=fit.whitening(), hessian="forward")
+    return engine.fit(start, root=fit.whitening(), hessian="forward", tolerance=REFIT_OPTIMUM)

@@ -25,6 +25,11 @@ from analysis.mixed.variables import Floats
 OUT_OF_REACH = 1e100
 MODE_TOLERANCE = 1e-18
 """On the squared Newton decrement: looser, the noise of log|H| spoils the Hessian."""
+OPTIMUM = 1e-5
+"""On the gradient, in standard errors: the Hessian is taken where the search stops, and at 1e-4 that alone moves
+standard errors by 2e-5."""
+REFIT_OPTIMUM = 1e-4
+"""The same for refits, whose one-sided differences are no finer."""
 H_CENTRAL = 3e-3
 H_FORWARD = 2e-4
 """Steps of the Hessian's differences, in standard errors."""
@@ -274,7 +279,7 @@ class LaplaceEngine:
         *,
         root: Floats | None = None,
         hessian: Literal["central", "forward", "none"] = "central",
-        tolerance: float = 1e-4,
+        tolerance: float = OPTIMUM,
     ) -> LaplaceFit:
         """The maximum of the log-likelihood; `start` and `root` from an earlier fit make it fast."""
         phi = self.start() if start is None else start
