@@ -78,7 +78,8 @@ class GraphView {
       if (!this.paths.has(key)) this.paths.set(key, new Path2D());
       const path = this.paths.get(key);
       path.moveTo(c[0], c[1]);
-      path.quadraticCurveTo(c[2], c[3], c[4], c[5]);
+      if (this.edges.length > DASHES) path.lineTo(c[4], c[5]); // a bend is not seen among thousands, and costs most
+      else path.quadraticCurveTo(c[2], c[3], c[4], c[5]);
     });
   }
 
@@ -104,6 +105,7 @@ class GraphView {
     c.strokeStyle = c.fillStyle = BLUE;
     for (const [key, path] of this.paths) {
       const [within, settled, width] = key.split("|").map(Number);
+      if (!within && many) continue;
       c.globalAlpha = within ? (focus >= 0 ? 0.16 : (many ? 0.28 : 0.5)) * (settled ? 1 : many ? 0.7 : 1) : 0.05;
       c.lineWidth = Math.max(0.5, width * thin);
       c.setLineDash(settled || many ? [] : [7 * this.size, 5 * this.size]);
@@ -154,15 +156,18 @@ class GraphView {
     }
     for (const node of this.graph.values.at.toReversed()) {
       const r = this.radius(node);
-      c.globalAlpha = faint(node) ? 0.09 : 0.32;
-      c.fillStyle = WARM;
-      disc(node, this.radius(node, "r_high"));
-      c.fill();
-      c.globalAlpha = faint(node) ? 0.22 : 1;
+      const pale = faint(node);
+      if (!pale) {
+        c.globalAlpha = 0.32;
+        c.fillStyle = WARM;
+        disc(node, this.radius(node, "r_high"));
+        c.fill();
+      }
+      c.globalAlpha = pale ? 0.22 : 1;
       c.fillStyle = BLUE;
       disc(node, r);
       c.fill();
-      if (r * zoom.k > 4) {
+      if (!pale && r * zoom.k > 4) {
         c.strokeStyle = PAPER;
         c.lineWidth = 1.4 / zoom.k;
         disc(node, this.radius(node, "r_low"));
