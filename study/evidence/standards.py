@@ -94,7 +94,7 @@ def _resource(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
     schema: dict[str, Any] = {"fields": [_field(column) for column in columns], "missingValues": [""]}
     if name in KEYS:
         schema["primaryKey"] = KEYS[name]
-    if name != "participants":
+    if name != "participants" and any(column["column"] == "participant" for column in columns):
         reference = {"resource": "participants", "fields": ["participant"]}
         schema["foreignKeys"] = [{"fields": ["participant"], "reference": reference}]
     return {"name": name, "path": f"data/{file_name(name)}", "profile": "tabular-data-resource",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from study.analyses.actions import analyse
 from study.analyses.blinding import unblind
 from study.assignment import actions as assignment
-from study.evidence import bundle, reproduce
+from study.evidence import bundle, psychds, reproduce
 from study.evidence.verify import verify
 from study.protocol import Protocol, document, read, shipped
 from study.registration import actions
@@ -227,3 +227,4 @@ def test_a_bundle_of_a_shipped_study_is_clean(name, tmp_path):
     assert reproduce.compare(made.folder)[1] == []
     assert frictionless_errors(made.folder) == []
     assert croissant_errors(made.folder) == []
+    assert psychds.errors(made.folder) == []
