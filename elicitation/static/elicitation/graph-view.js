@@ -101,7 +101,7 @@ class GraphView {
 
   drawEdges(focus) {
     const { context: c, zoom } = this, many = this.edges.length > DASHES;
-    const thin = (many ? 0.45 : 1) * this.size / Math.sqrt(zoom.k);
+    const thin = (many ? 0.14 : 1) * this.size / Math.sqrt(zoom.k);
     c.strokeStyle = c.fillStyle = BLUE;
     for (const [key, path] of this.paths) {
       const [within, settled, width] = key.split("|").map(Number);
