@@ -13,7 +13,6 @@ from elicitation.models import MappingDecision
 from elicitation.review.rows import merge_rows, upgrade_rows
 from elicitation.upgrades import deciding, tasks
 from elicitation.upgrades.models import Proposal, State
-from elicitation.upgrades.proposing import MOST, frozen_protocol
 from elicitation.values import merging
 from study.panel.access import Right, study_for, visitor
 from study.panel.frame import page
@@ -43,6 +42,8 @@ def propose(request: HttpRequest, slug: str) -> HttpResponse:
     """Have a worker propose upgrades in every context of the protocol."""
     seen = study_for(request, slug, Right.EDIT)
     try:
+        from elicitation.upgrades.proposing import MOST, frozen_protocol  # numpy: only for who asks
+
         frozen_protocol(seen.study)
         tasks.propose.delay(str(seen.study.pk), MOST, 1)
         messages.success(

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from analysis.distances import cosine_distance
 from study.protocol.advice import Probe, Probes
 
 Answer = Mapping[str, Any]
@@ -44,15 +43,6 @@ def compare(probes: Probes, reference: Sequence[Answer], now: Sequence[Answer], 
     return Drift(max(distances.values(), default=None), share, changes)
 
 
-def cosine_distance(a: Sequence[float], b: Sequence[float]) -> float:
-    """1 less the cosine of the angle between two vectors, 0 to 2. Raises ValueError for a vector of length 0."""
-    left, right = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    size = float(np.linalg.norm(left) * np.linalg.norm(right))
-    if size == 0:
-        raise ValueError("a vector of length 0 has no direction")
-    return float(np.clip(1 - left @ right / size, 0.0, 2.0))
-
-
 def _named(name: str, reference: Sequence[Answer], now: Sequence[Answer]) -> list[str]:
     """A sentence if the set of models (or fingerprints) that answered is not the reference's."""
     before, after = (sorted({a[name] for a in some if not a["error"]}) for some in (reference, now))
@@ -80,8 +70,12 @@ def _distances(
             for some in (reference, now)
         )
         if not probe.labels and before and after:
-            found[probe.id] = cosine_distance(np.mean(before, axis=0), np.mean(after, axis=0))
+            found[probe.id] = cosine_distance(_middle(before), _middle(after))
     return found
+
+
+def _middle(vectors: Sequence[Sequence[float]]) -> list[float]:
+    return [sum(numbers) / len(vectors) for numbers in zip(*vectors, strict=True)]
 
 
 def _same_share(probes: Probes, reference: Sequence[Answer], now: Sequence[Answer]) -> float | None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-
-import numpy as np
 
 from study.phrasing.kinds import MARK, STYLES
 from study.phrasing.models import Kind
@@ -127,12 +124,3 @@ def rewritten_problems(text: str, plain: str) -> list[str]:
     if hedge := HEDGES.search(text):
         found.append(f"It hedges (“{hedge[0]}”): a strengthened answer does not.")
     return found
-
-
-def cosine_distance(first: Sequence[float], second: Sequence[float]) -> float:
-    """1 − cosine similarity, 0 to 2. Raises ValueError for vectors that are empty, zero or not finite."""
-    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    length = float(np.linalg.norm(one) * np.linalg.norm(other))
-    if one.shape != other.shape or not one.size or not np.isfinite(length) or length == 0:
-        raise ValueError("a text has no direction: its vector is empty, zero or not finite")
-    return float(np.clip(1 - one @ other / length, 0, 2))

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from django.db import transaction
 
+from analysis.distances import cosine_distance
 from llm import gateway
 from llm.errors import LLMError
 from llm.models import Call
@@ -103,7 +104,7 @@ def measure(draft_id: int) -> None:
             [draft.plain.text, draft.text], purpose=prompts.EMBEDDING, study=draft.wording.study_id
         )
         call = uuid.UUID(found.call_ids[0])
-        distance = checks.cosine_distance(*found.vectors)
+        distance = cosine_distance(*found.vectors)
     except (LLMError, ValueError) as error:
         problem = f"The distance of meaning could not be measured ({error}). Save the text again to have it checked."
     if distance is not None and distance > checks.THRESHOLD:

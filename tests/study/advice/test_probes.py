@@ -176,8 +176,3 @@ def test_labels_are_compared_with_the_usual_one_of_the_reference() -> None:
     assert drift.compare(asked, before, now, {}).same_share == 0.75
     assert drift.compare(asked, before, now, {}).changes == []
     assert drift.compare(asked, before, now[1:], {}).changes[0].startswith("67 % of the labels")
-
-
-def test_a_vector_without_length_has_no_distance() -> None:
-    with pytest.raises(ValueError, match="length 0"):
-        drift.cosine_distance([0.0, 0.0], [1.0, 0.0])

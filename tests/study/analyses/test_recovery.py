@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -42,7 +43,11 @@ def test_the_report_recovers_the_effects_the_cohort_was_made_from(server: str, p
     study = actions.load(protocol, mode="rehearsal", owner=None)
     actions.register(study=study, by=None)
     actions.open_study(study=study, by=None)
-    result = asyncio.run(Cohort(study, protocol, server, concurrency=40).run(people))
+    cohort = Cohort(study, protocol, server, concurrency=40)
+    with ThreadPoolExecutor(
+        1
+    ) as thread:  # browser tests of this worker keep a loop running in the main thread
+        result = thread.submit(lambda: asyncio.run(cohort.run(people))).result()
     assert not result.stuck
     assert result.outcomes["complete"] == people
     actions.close(study=study, by=None, reason="everybody came")
