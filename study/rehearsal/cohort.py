@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain, islice
 
 import aiohttp
 import numpy as np
@@ -56,44 +57,50 @@ class Cohort:
     async def run(self, complete: int) -> Result:
         """Send people until `complete` of them have completed (or none gets in any more).
 
-        Whoever stops on the way is replaced at once, so that there are never more people inside than places.
+        There are never more people inside than places. Those who will leave come first, in a hurry: the places they
+        give back are filled together with all others, and nobody waits at the end while a replacement reads.
         """
-        arrivals = iter(range(complete * MOST_ARRIVALS_PER_PLACE))
-        async with (
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(120),
-            ) as http,
-            asyncio.TaskGroup() as group,
-        ):
-            for _ in range(min(self.concurrency, complete)):
-                group.create_task(self._keep_sending(http, arrivals, complete))
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(120),
+        ) as http:
+            walkers = self._walkers(http, complete * MOST_ARRIVALS_PER_PLACE)
+            first = list(islice(walkers, complete))
+            first += islice(walkers, sum(walker.leaves for walker in first))
+            leaving = [walker for walker in first if walker.leaves]
+            staying = [walker for walker in first if not walker.leaves]
+            for arrivals in (iter(leaving), chain(staying, walkers)):
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self.concurrency, complete)):
+                        group.create_task(self._keep_sending(arrivals, complete))
         return self.result
 
-    async def _keep_sending(
-        self, http: aiohttp.ClientSession, arrivals: Iterator[int], complete: int
-    ) -> None:
+    def _walkers(self, http: aiohttp.ClientSession, most: int) -> Iterator[Walker]:
+        """Everybody who might come, in the order of their numbers."""
+        for number in range(most):
+            rng = np.random.default_rng([self.protocol.assumptions.seed, 3, number])
+            yield Walker(http, self.person(self.world, number), rng, number=number, pauses=self.pauses)
+
+    async def _keep_sending(self, arrivals: Iterator[Walker], complete: int) -> None:
         """One person after another, as long as places are left that nobody inside may fill."""
         outcomes = self.result.outcomes
         while outcomes["complete"] + self.inside < complete and not outcomes["full"]:
-            number = next(arrivals, None)
-            if number is None:
+            walker = next(arrivals, None)
+            if walker is None:
                 return
             self.inside += 1
             try:
-                await self._send(http, number)
+                await self._send(walker)
             finally:
                 self.inside -= 1
 
-    async def _send(self, http: aiohttp.ClientSession, number: int) -> None:
-        rng = np.random.default_rng([self.protocol.assumptions.seed, 3, number])
-        walker = Walker(http, self.person(self.world, number), rng, pauses=self.pauses)
+    async def _send(self, walker: Walker) -> None:
         self.result.arrived += 1
         try:
-            trip = await walker.walk(self._link(number))
+            trip = await walker.walk(self._link(walker.number))
         except Stuck as problem:
-            self.result.stuck.append(f"participant {number}: {problem}")
+            self.result.stuck.append(f"participant {walker.number}: {problem}")
             trip = walker.trip
             trip.outcome = "stuck"
         if trip.outcome in ("vanished", "stuck"):

@@ -43,9 +43,15 @@ class Walker:
     """A person with a browser (its own cookies) on a shared connection pool."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, person: Person, rng: np.random.Generator, *, pauses: bool = False
+        self,
+        http: aiohttp.ClientSession,
+        person: Person,
+        rng: np.random.Generator,
+        *,
+        number: int = 0,
+        pauses: bool = False,
     ) -> None:
-        self.http, self.person, self.rng, self.pauses = http, person, rng, pauses
+        self.http, self.person, self.rng, self.number, self.pauses = http, person, rng, number, pauses
         self.cookies: dict[str, str] = {}
         self.trip = Trip()
         self.leaves_at = self._when_to_leave()
@@ -54,6 +60,11 @@ class Walker:
         """The page at which this person stops, for those who do; pages are counted from 1."""
         stays = self.rng.random() >= self.person.world.protocol.assumptions.dropout
         return MOST_PAGES + 1 if stays else int(self.rng.integers(2, 18))
+
+    @property
+    def leaves(self) -> bool:
+        """Will this person stop on the way?"""
+        return self.leaves_at <= MOST_PAGES
 
     async def walk(self, url: str) -> Trip:
         """From the entry link to an end. Raises Stuck when a page refuses a form that a browser would send."""
@@ -109,7 +120,7 @@ class Walker:
 
     def seconds_on(self, page: ShownPage) -> float:
         """How long this person looks at a trial: just over what the protocol takes for reading, unless inattentive."""
-        if not self.pauses or not page.key.endswith(".final"):
+        if not self.pauses or self.leaves or not page.key.endswith(".final"):
             return 0.0
         least = self.person.world.protocol.integrity.min_seconds_per_trial
         return float(
