@@ -6,16 +6,19 @@ Nothing is rewritten. What the judge called the same becomes one decision a grou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from elicitation.asking import ask
 from elicitation.models import Card, MappingDecision, mapping_of
 from elicitation.values import rubric
-from elicitation.values.dedupe import Deduplication, deduplicate
 from llm import gateway
 from llm.errors import LLMError
 from study.registration.models import Study
+
+if TYPE_CHECKING:
+    from elicitation.values.dedupe import Deduplication
 
 THRESHOLD = 0.3  # cosine distance within which two cards are candidates
 
@@ -35,6 +38,8 @@ class Merging:
 def merge(*, study: Study, by: str, threshold: float = THRESHOLD) -> Merging:
     """Compare the study's canonical values and merge those that are one. Raises LLMError when the cards cannot be
     embedded; a pair that the model does not judge is not merged and counted. Never inside a transaction."""
+    from elicitation.values.dedupe import deduplicate  # numpy, which pages do not load
+
     words = {row.code: row for row in Card.objects.filter(study=study).order_by("pk") if row.title}
     codes = [code for code in mapping_of(study.pk).members() if code in words]
     if len(codes) < 2:
