@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from study.evidence import psychds
 from study.evidence.pages import LICENCES
@@ -241,7 +242,7 @@ def _record_set(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def crate(study: Study, protocol: Protocol, folder: Path) -> dict[str, Any]:
-    """RO-Crate 1.1: every file of the folder."""
+    """RO-Crate 1.1: every file. Identifiers are URIs: paths are quoted, a licence without address is local."""
     paths = sorted(
         p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name not in FILES
     )
@@ -249,18 +250,20 @@ def crate(study: Study, protocol: Protocol, folder: Path) -> dict[str, Any]:
         {"@id": f"#author-{n}", "@type": "Person", "name": name}
         for n, name in enumerate(authors(protocol), start=1)
     ]
+    made_by = [{"@id": person["@id"]} for person in people]
+    licensed = LICENCES.get(protocol.licence, "#licence")
     root = {
         "@id": "./",
         "@type": "Dataset",
         "name": protocol.say(protocol.title),
         "description": description(study, protocol),
         "datePublished": f"{study.closed_at:%Y-%m-%d}" if study.closed_at else "",
-        "license": {"@id": address(protocol)},
-        "author": [{"@id": person["@id"]} for person in people],
-        "hasPart": [{"@id": path} for path in paths],
+        "license": {"@id": licensed},
+        "author": made_by if len(made_by) > 1 else made_by[0],
+        "hasPart": [{"@id": quote(path)} for path in paths],
     }
     licence = {
-        "@id": address(protocol),
+        "@id": licensed,
         "@type": "CreativeWork",
         "name": protocol.licence,
         "description": protocol.licence,
@@ -281,4 +284,10 @@ def crate(study: Study, protocol: Protocol, folder: Path) -> dict[str, Any]:
 def _file(path: str, folder: Path) -> dict[str, Any]:
     size = (folder / path).stat().st_size
     media = MEDIA.get(Path(path).suffix, "application/octet-stream")
-    return {"@id": path, "@type": "File", "name": path, "encodingFormat": media, "contentSize": str(size)}
+    return {
+        "@id": quote(path),
+        "@type": "File",
+        "name": path,
+        "encodingFormat": media,
+        "contentSize": str(size),
+    }
