@@ -87,6 +87,11 @@ class Layout:
     def logs(self) -> Path:
         return self.state / "logs"
 
+    @property
+    def bundles(self) -> Path:
+        """Bundles made in the panel: read by its pages alone, never served as files."""
+        return self.state / "bundles"
+
     def _socket_folder(self, home: Path, kind: str) -> Path:
         """`home`, or a short folder of the system's temporary one where `home` is too long or oddly named."""
         if len(os.fsencode(home)) <= LONGEST_SOCKET_FOLDER and PLAIN_PATH.fullmatch(str(home)):

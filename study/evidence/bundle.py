@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
@@ -82,12 +81,14 @@ def write(
     _models(study, protocols, folder / "models")
     protocol = protocols[max(protocols)]
     forms.write(study, registered, protocol, folder / "forms", run)
+    texts = declared.free_texts(protocol)
+    small = written.small_cells()
+    _pages(
+        study, protocol, registered, head, small, texts, folder
+    )  # by bundle.json a notebook finds its bundle
     if execute:
         step("notebooks")
     notebooks.write(study, protocol, folder, execute=execute)
-    texts = declared.free_texts(protocol)
-    small = written.small_cells()
-    _pages(study, protocol, registered, head, small, texts, folder)
     standards.write(study, protocol, folder)
     step("hashes and zip")
     manifest = write_manifest(folder)
@@ -113,10 +114,9 @@ def _run(study: Study, by: Person, step: Step, progress: Progress) -> AnalysisRu
         .order_by("-started_at", "-id")
         .first()
     )
-    if latest is not None:
-        since = Q(ended_at__gte=latest.started_at) | Q(erased_at__gte=latest.started_at)
-        if not records.sessions_of(study).filter(since).exists():
-            return latest
+    changed = records.sessions_of(study).last_change()
+    if latest is not None and (changed is None or changed < latest.started_at):
+        return latest
     step("analysis")
     made = analyse(study=study, by=by, step=step, progress=progress).run
     made.refresh_from_db()  # as the database gives it back, so that a second bundle has the same bytes

@@ -57,11 +57,7 @@ def when(moment: datetime | None) -> str | None:
 
 def sessions_of(study: Study) -> Any:
     """Sessions that count, in the order of arrival: of the study's own mode, previews left out."""
-    return (
-        Session.objects.counted()
-        .filter(study=study, participant__source=study.mode)
-        .order_by("started_at", "id")
-    )
+    return Session.objects.counting_for(study).order_by("started_at", "id")
 
 
 def codes_of(study: Study) -> dict[UUID, str]:

@@ -87,6 +87,47 @@ class Simulation(models.Model):
         return f"{self.kind} of {self.study_id} at {self.asked_at:%Y-%m-%d %H:%M}"
 
 
+class BundleRun(models.Model):
+    """A bundle of a closed study that somebody asked for in the panel: the work, and then the file."""
+
+    study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="bundle_runs")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    active_at = models.DateTimeField(null=True, blank=True, help_text="the last sign of life")
+    finished_at = models.DateTimeField(null=True, blank=True)
+    step = models.CharField(max_length=200, blank=True)
+    steps_done = models.PositiveIntegerField(default=0)
+    steps_total = models.PositiveIntegerField(default=0, help_text="at most as many")
+    file = models.CharField(max_length=300, blank=True, help_text="below the state folder's bundles")
+    sha256 = models.CharField(max_length=64, blank=True, help_text="of the zip")
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    head = models.CharField(max_length=64, blank=True, help_text="the log's last link")
+    size = models.PositiveBigIntegerField(default=0, help_text="of the zip, in bytes")
+    warnings = models.JSONField(
+        default=dict, blank=True, help_text="small_cells and free_texts, to be read first"
+    )
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study"], condition=models.Q(finished_at=None), name="one_bundle_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"bundle of {self.study_id} at {self.asked_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def download_name(self) -> str:
+        """The zip's name with the beginning of its hash; '' before there is one."""
+        return self.file.rpartition("/")[2]
+
+
 class DraftVersion(models.Model):
     """A text that a draft held, so that every save can be taken back."""
 

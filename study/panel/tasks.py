@@ -13,6 +13,16 @@ def simulate(simulation_id: int) -> None:
     perform(simulation_id)
 
 
+@shared_task(  # type: ignore[untyped-decorator]
+    name="study.bundle", acks_late=True, ignore_result=True, soft_time_limit=3300, time_limit=3360
+)
+def bundle(bundle_run_id: int) -> None:
+    """A bundle that somebody asked for. Safe to run twice."""
+    from study.panel.bundling import perform
+
+    perform(bundle_run_id)
+
+
 @shared_task(name="study.explore", acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
 def explore(exploration_id: int) -> None:
     """A look that somebody asked for. Safe to run twice."""

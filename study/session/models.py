@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from datetime import datetime
 
 from django.db import connections, models
 from django.db.models import Q
@@ -107,6 +108,15 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def counted(self) -> "SessionQuerySet":
         """Everything but previews."""
         return self.filter(preview_arm="")
+
+    def counting_for(self, study: Study) -> "SessionQuerySet":
+        """Of this study and of its own mode, previews left out."""
+        return self.counted().filter(study=study, participant__source=study.mode)
+
+    def last_change(self) -> datetime | None:
+        """When somebody's answers ended or were erased for the last time: what was made before tells of others."""
+        found = self.aggregate(ended=models.Max("ended_at"), erased=models.Max("erased_at"))
+        return max((at for at in found.values() if at is not None), default=None)
 
     def open(self) -> "SessionQuerySet":
         """Still under way."""

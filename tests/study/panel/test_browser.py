@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from study.analyses import actions as analyses
 from study.analyses import exploring
+from study.panel import bundling
 from study.panel.editor_fields import PARTS
+from study.panel.models import BundleRun
 from study.protocol import read, shipped
 from study.registration import actions
 from study.registration.models import Study
@@ -87,7 +90,13 @@ def test_the_pages_of_a_closed_study_are_accessible_and_fit(ada: Any, axe: Any) 
         study=study, outcome="trials.agree", predictor="trials.arm", subgroup="", value="", by=None
     )
     exploring.perform(look.pk)
-    for part in ["", "analysis/", "analysis/explore/"]:
+    BundleRun.objects.create(study=study, finished_at=timezone.now(), problem="No space left on the device.")
+    BundleRun.objects.create(
+        study=study, started_at=timezone.now(), finished_at=timezone.now(), file="x/1/x-0.zip", sha256="0" * 64,
+        manifest_sha256="1" * 64, head="2" * 64, size=123456,
+    )  # fmt: skip
+    bundling.ask(study=study, by=None)
+    for part in ["", "analysis/", "analysis/explore/", "analysis/bundle/"]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="closed-")
 
 

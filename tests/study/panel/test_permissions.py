@@ -62,6 +62,9 @@ ALLOWED = {
     "tables": ANALYSTS,
     "explore": ANALYSTS,
     "explore-figure": ANALYSTS,
+    "bundles": ANALYSTS,
+    "make-bundle": ANALYSTS,
+    "download-bundle": ANALYSTS,
     "unblind": {"owner"},
     "people": {"owner"},
     "invitations": {"owner"},
@@ -81,6 +84,8 @@ POSTED = {
     "rehearse",
     "copy",
     "run",
+    "make-bundle",
+    "download-bundle",
     "tables",
     "unblind",
 }
@@ -90,6 +95,8 @@ ELSEWHERE = {
     "phrasings-ask",
     "change-invitation",
     "run",
+    "make-bundle",
+    "download-bundle",
     "rehearse",
     "restore",
     "cancel-power",
@@ -125,7 +132,7 @@ def answer(client: Client, name: str, code: str) -> int:
         args |= {"number": 1, "name": "revoke"}
     if name == "bonus-batch":
         args["number"] = BonusBatch.objects.get_or_create(study=Study.objects.get())[0].pk
-    if name in ("restore", "explore-figure", "confidence-figure"):
+    if name in ("restore", "explore-figure", "confidence-figure", "download-bundle"):
         args["number"] = 1
     if name == "wording":
         args["pk"] = Wording.objects.get_or_create(study=Study.objects.get(), item="moon", stance="no")[0].pk
