@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo serve test check fix bench reproduce soak lock messages screenshots
+.PHONY: demo serve test check fix bench reproduce ro-crate soak lock messages screenshots
 
 demo: install        ## a study from protocol to report; ARGS=--once stops after printing, ARGS="--participants 40" is quicker
 	@$(RUN) manage.py demo $(ARGS)
@@ -38,6 +38,9 @@ bench: install       ## every benchmark; ONLY=mixed, moral_graph, streams or pag
 reproduce: install   ## run a bundle's plan again in a new environment and compare every number; BUNDLE=folder
 	@$(RUN) -m study.evidence.reproduce --clean $(BUNDLE)
 
+ro-crate: install    ## hold a bundle against roc-validator, installed below .cache on first use; BUNDLE=folder
+	@$(RUN) -m tests.ro_crate $(BUNDLE)
+
 rehearse-graph: install  ## an elicitation with 500 simulated participants over HTTP, and how well their order is recovered
 	@$(RUN) manage.py rehearse_graph $(ARGS)
 
@@ -47,6 +50,8 @@ soak: install        ## the long simulations and fault campaigns that `make test
 lock: install        ## versions and hashes of all dependencies; names no host
 	$(VENV)/uv pip compile --quiet --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
+	$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --no-header tests/ro_crate/requirements.in -o tests/ro_crate/requirements.txt
 
 screenshots: install ## every page of the panel at 1440, 1024 and 360 px; the main ones into docs/images/panel
 	@$(RUN) -m tests.screenshots $(ARGS)

@@ -50,8 +50,11 @@ def install() -> None:
 
 def _uv(*arguments: str) -> None:
     command = [str(Path(sys.executable).parent / "uv"), *arguments, "--quiet"]
-    environment = {**os.environ, "UV_LINK_MODE": "copy", **uv_settings()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    try:
+        environment = {**os.environ, "UV_LINK_MODE": "copy", **uv_settings()}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    except OSError as problem:  # tests outside .venv
+        raise Uninstallable(f"no uv beside this Python, or no .venv: {problem}") from problem
     if done.returncode:
         raise Uninstallable(done.stderr.strip() or f"uv {arguments[0]} ended with {done.returncode}")
 

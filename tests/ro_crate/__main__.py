@@ -1,4 +1,5 @@
-"""`python -m tests.ro_crate BUNDLE…`: what roc-validator finds in each; exit status 1 where the standard is broken."""
+"""`python -m tests.ro_crate BUNDLE…`: what roc-validator finds in each; exit status 1 where the standard is broken,
+2 where nothing could be checked."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ from tests.ro_crate import Uninstallable, Validator, install
 
 
 def main(folders: list[str]) -> int:
+    missing = [folder for folder in folders if not Path(folder).exists()]
+    if missing or not folders:
+        print(f"No bundle: {', '.join(missing) or 'name one'}.", file=sys.stderr)
+        return 2
     try:
         install()
     except Uninstallable as problem:
