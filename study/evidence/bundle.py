@@ -16,7 +16,18 @@ from django.db import transaction
 from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
-from study.evidence import data, declared, forms, modelcalls, notebooks, pages, records, standards, stimuli
+from study.evidence import (
+    data,
+    declared,
+    figures,
+    forms,
+    modelcalls,
+    notebooks,
+    pages,
+    records,
+    standards,
+    stimuli,
+)
 from study.phrasing import provenance
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
@@ -78,6 +89,7 @@ def write(
     written = data.write(study, folder / "data", progress=progress)
     step("results and forms")
     _results(run, folder / "results")
+    figures.write(run.html, folder / "figures")
     _models(study, protocols, folder / "models")
     protocol = protocols[max(protocols)]
     forms.write(study, registered, protocol, folder / "forms", run)

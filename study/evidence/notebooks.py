@@ -59,6 +59,12 @@ rows = pd.DataFrame([{"label": h.id, "value": h.estimate.value, "low": h.estimat
                     columns=["label", "value", "low", "high"])
 SVG(forest(rows, label="registered contrasts, each on its own scale").svg()) if len(rows) else "No estimate." """
 
+FIGURES = """\
+from IPython.display import display
+
+for told in json.loads((BUNDLE / "figures" / "figures.json").read_text(encoding="utf-8")):
+    display(SVG(filename=str(BUNDLE / "figures" / told["file"])), told["caption"])"""
+
 COMPARE = """\
 told, now = reproduce.reported(BUNDLE).model_dump(mode="json"), results.model_dump(mode="json")
 different = list(reproduce.differences(told, now))
@@ -87,6 +93,7 @@ def confirmatory(study: Study, protocol: Protocol) -> Any:
         new_markdown_cell("## Means"), new_code_cell(MEANS),
         new_markdown_cell("## Measures of reliance"), new_code_cell(MEASURES),
         new_markdown_cell("## The same numbers as the report's"), new_code_cell(COMPARE),
+        new_markdown_cell("## The report's figures, as they stand in `figures/`"), new_code_cell(FIGURES),
     ]  # fmt: skip
     return _notebook(cells)
 

@@ -48,6 +48,7 @@ last page: `python verify.py . --receipt HEX`.
 | `data/` | tidy tables as CSV and Parquet with their codebook |
 | `stimuli/` | every text of the AI as it could be shown, with its hash |
 | `results/` | the report, its numbers as JSON, the CONSORT counts, the deviations from the plan |
+| `figures/` | the report's figures as SVG, and in `figures.json` what each one shows |
 | `forms/` | the registration as AsPredicted and OSF forms; a draft of the methods |
 | `notebooks/`, `code/` | the analysis to run again, and the code it needs |
 | `models/` | the record of model calls, where the study made any |

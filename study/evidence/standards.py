@@ -30,6 +30,7 @@ MEDIA = {
     ".jsonl": "application/jsonl",
     ".ipynb": "application/x-ipynb+json",
     ".html": "text/html",
+    ".svg": "image/svg+xml",
     ".md": "text/markdown",
     ".py": "text/x-python",
     ".txt": "text/plain",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import zipfile
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -54,6 +56,22 @@ def test_every_file_is_hashed_and_zipped(made):
         name: hashlib.sha256(content).hexdigest() for name, content in inside.items() if name in told
     } == told
     assert set(inside) == {*told, "MANIFEST.sha256"}
+
+
+def test_the_figures_are_those_inside_the_report(folder):
+    told = json.loads((folder / "figures" / "figures.json").read_text())
+    report = (folder / "results" / "report.html").read_text()
+    assert len(told) == report.count("<figure>") >= 3
+    for figure in told:
+        svg = (folder / "figures" / figure["file"]).read_bytes()
+        assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+        assert base64.b64encode(svg).decode() in report
+        assert figure["words"]
+    assert any(figure["caption"].startswith("Flow of participants.") for figure in told)
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "figures.json",
+        *(figure["file"] for figure in told),
+    }
 
 
 def test_a_second_bundle_has_the_same_bytes(made, study, tmp_path):

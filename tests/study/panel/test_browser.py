@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from config.embedded.layout import Layout
 from study.analyses import actions as analyses
 from study.analyses import exploring
 from study.panel import bundling
@@ -90,14 +92,37 @@ def test_the_pages_of_a_closed_study_are_accessible_and_fit(ada: Any, axe: Any) 
         study=study, outcome="trials.agree", predictor="trials.arm", subgroup="", value="", by=None
     )
     exploring.perform(look.pk)
-    BundleRun.objects.create(study=study, finished_at=timezone.now(), problem="No space left on the device.")
-    BundleRun.objects.create(
-        study=study, started_at=timezone.now(), finished_at=timezone.now(), file="x/1/x-0.zip", sha256="0" * 64,
-        manifest_sha256="1" * 64, head="2" * 64, size=123456,
-    )  # fmt: skip
-    bundling.ask(study=study, by=None)
-    for part in ["", "analysis/", "analysis/explore/", "analysis/bundle/"]:
+    for part in ["", "analysis/", "analysis/explore/"]:
         looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="closed-")
+
+
+def test_the_bundles_of_a_closed_study_are_seen_asked_for_and_downloaded(
+    ada: Any, axe: Any, settings: Any, tmp_path: Path
+) -> None:
+    study = walked(mode="rehearsal")
+    settings.LAYOUT = Layout(tmp_path / "state")
+    address = f"/panel/studies/{study.slug}/analysis/bundle/"
+    looked_at(ada, axe, address, shot="first-")
+    now = timezone.now()
+    done = BundleRun.objects.create(
+        study=study, started_at=now, finished_at=now, file=f"{study.slug}/1/{study.slug}-0.zip", size=4,
+        sha256="0" * 64, manifest_sha256="1" * 64, head="2" * 64, warnings={"free_texts": ["comment"]},
+    )  # fmt: skip
+    path = settings.LAYOUT.bundles / done.file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PK..")
+    BundleRun.objects.create(study=study, finished_at=now, problem="No space left on the device.")
+    looked_at(ada, axe, address, shot="ready-")
+    with ada.expect_download() as download:
+        ada.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == done.download_name
+    assert Path(download.value.path()).read_bytes() == b"PK.."
+    one = bundling.ask(study=study, by=None)
+    looked_at(ada, axe, address, shot="waiting-")
+    BundleRun.objects.filter(pk=one.pk).update(steps_done=3, steps_total=9, step="tables")
+    ada.get_by_text("Step 3 of at most 9: tables").wait_for()
+    BundleRun.objects.filter(pk=one.pk).update(finished_at=timezone.now(), problem="The worker went silent.")
+    ada.get_by_role("button", name="Try again").wait_for()
 
 
 def test_the_way_in_and_typing_with_live_remarks(page: Any, axe: Any) -> None:

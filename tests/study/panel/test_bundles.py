@@ -128,6 +128,9 @@ def test_what_is_made_and_downloaded_passes_the_verifier_and_is_on_the_record(
     assert report.findings == []
     notebook = tmp_path / "read" / "tiny-rehearsal" / "notebooks" / "confirmatory.ipynb"
     assert "numbers of the report found again" in notebook.read_text()
+    assert notebook.read_text().count("image/svg+xml") > len(
+        list((notebook.parents[1] / "figures").glob("*.svg"))
+    )
     actions_told = list(
         AuditEntry.objects.filter(study=study).order_by("number").values_list("actor", "action")
     )
