@@ -22,6 +22,7 @@ from study.registration.audit import audit
 from study.registration.errors import Refused, WrongState
 from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
+from study.session.models import Session
 
 ASKED, MADE = "asked for the bundle", "made the bundle"
 SILENCE = timedelta(minutes=5)
@@ -78,6 +79,17 @@ def perform(bundle_run_id: int) -> None:
         raise
     if not kept:  # given up for lost meanwhile
         shutil.rmtree(home, ignore_errors=True)
+    remove_outdated(one.study)
+
+
+def remove_outdated(study: Study) -> None:
+    """Destroy the files of bundles that still hold answers withdrawn or erased since; their rows and hashes stay."""
+    changed = Session.objects.counting_for(study).last_change()
+    if changed is None:
+        return
+    outdated = BundleRun.objects.filter(study=study, started_at__lte=changed).exclude(file="")
+    for name in outdated.values_list("file", flat=True):
+        (settings.LAYOUT.bundles / name).unlink(missing_ok=True)
 
 
 def _written(one: BundleRun, home: Path) -> dict[str, Any]:

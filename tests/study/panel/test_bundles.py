@@ -185,6 +185,10 @@ def test_after_an_erasure_an_older_bundle_is_no_longer_given(boss: Client) -> No
     assert refused.status_code == 422
     assert "withdrawn or erased after this bundle" in refused.content.decode()
     assert "outdated" in boss.get(ADDRESS).content.decode()
+    fresh = kept(study)
+    bundling.remove_outdated(study)
+    assert not (live_settings.LAYOUT.bundles / one.file).exists()
+    assert (live_settings.LAYOUT.bundles / fresh.file).exists()
 
 
 @pytest.mark.django_db
