@@ -120,15 +120,15 @@ def preview(*, study: Study, arm: str, language: str, at: int = 0) -> Session:
 def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejected:
     """Accept the open page's form exactly once and move on.
 
-    A form that was accepted before (double click, reload, lost reply) changes nothing. Raises Session.DoesNotExist,
-    NotOpen, and OutOfOrder for a page that is neither open nor accepted. The next page is served only after this
-    transaction has committed.
+    A form that was accepted before (double click, reload, lost reply) adds its trace and nothing else. Raises
+    Session.DoesNotExist, NotOpen, and OutOfOrder for a page that is neither open nor accepted. The next page is
+    served only after this transaction has committed.
     """
     with transaction.atomic():
         session = Session.objects.locked(token)
         visit = Visit(session)
         if session.outcome or (page, attempt) != (visit.page.key, session.attempt):
-            return _already_accepted(visit, page, attempt)
+            return _already_accepted(visit, page, attempt, data)
         refuse_unless_collecting(session)
         form = PageForm(visit.kind.questions(visit.stage, visit.page, visit.walk), visit.walk, data)
         answers = _validated(visit, form)
@@ -146,9 +146,12 @@ def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejecte
     return visit
 
 
-def _already_accepted(visit: Visit, page: str, attempt: int) -> Visit:
+def _already_accepted(visit: Visit, page: str, attempt: int, data: Any) -> Visit:
+    """The repeated form is acknowledged like the first, so what rides on it is stored too: it may be another load of
+    the page, or the events since the reply was lost."""
     if not visit.session.submissions.filter(page=page, attempt=attempt).exists():
         raise OutOfOrder(page)
+    _store_trace(visit.session, data.get("trace", ""), timezone.now())
     return visit
 
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from study.registration.models import Study
-from study.session.models import Session, TraceEvent
+from study.session import traces
+from study.session.models import Session
 
 PREVIEW = signing.Signer(salt="heed.preview", sep="~")
 
@@ -47,13 +48,11 @@ def note_opened(session: Session, item: str, number: int) -> None:
     """One trace row for a source that was opened, written by the server: it also works without JavaScript."""
     now = timezone.now()
     since = (now - session.shown_at).total_seconds() * 1000 if session.shown_at else 0.0
-    TraceEvent.objects.create(
-        session=session,
-        page=item,
-        load="s" + secrets.token_hex(7),
-        number=1,
-        kind="link",
-        data={"item": item, "source": number},
-        client_ms=max(since, 0.0),
-        received_at=now,
-    )
+    event = {
+        "number": 1,
+        "kind": "link",
+        "client_ms": max(since, 0.0),
+        "data": {"item": item, "source": number},
+    }
+    batch = {"page": item, "load": "s" + secrets.token_hex(7), "events": [event]}
+    traces.store(session, batch, now)

@@ -26,6 +26,7 @@ TRACE = """
     SELECT %s, %s, %s, event.number, event.kind, event.data, event.client_ms, %s
     FROM jsonb_to_recordset(%s::jsonb)
         AS event(number integer, kind text, data jsonb, client_ms double precision)
+    WHERE EXISTS (SELECT FROM study_session WHERE id = %s AND erased_at IS NULL FOR KEY SHARE)
     ON CONFLICT DO NOTHING
 """
 
@@ -59,8 +60,11 @@ def append(submission: Submission) -> None:
 
 
 def trace(session: Session, page: str, load: str, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Insert the events (number, kind, data, client_ms) of one load of a page; those that are there are passed over."""
-    _run(TRACE, [session.pk, page, load, now, json.dumps(list(events))])
+    """Insert the events (number, kind, data, client_ms) of one load of a page; those that are there are passed over.
+
+    Of a session whose answers were erased, also by a transaction that commits meanwhile, nothing is stored.
+    """
+    _run(TRACE, [session.pk, page, load, now, json.dumps(list(events)), session.pk])
 
 
 def advance(session: Session) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection, connections, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.session import traces
+from study.session import actions, links, traces
 from tests.factories import collecting
 from tests.study.session.visitor import Visitor
 
@@ -42,6 +45,65 @@ def test_the_trace_that_rides_on_a_form_is_stored_with_the_page() -> None:
     visitor.send(trace=json.dumps(batch()))
     assert visitor.session.events.count() == 1
     assert visitor.session.submitted == 1
+
+
+@pytest.mark.django_db
+def test_a_form_sent_again_after_its_page_was_accepted_still_leaves_its_trace() -> None:
+    visitor = Visitor(collecting()).open()
+    old = visitor.form()
+    visitor.send(trace=json.dumps(batch()))
+    again = visitor.client.post(visitor.address, {**old, "trace": json.dumps(batch(load="def"))})
+    assert again.status_code == 303
+    assert set(visitor.session.events.values_list("load", flat=True)) == {"abc", "def"}
+    assert visitor.session.submitted == 1
+
+
+@pytest.mark.django_db
+def test_nothing_is_traced_of_a_session_whose_answers_were_erased() -> None:
+    visitor = Visitor(collecting()).open()
+    old = visitor.form()
+    visitor.send(trace=json.dumps(batch()))
+    actions.withdraw(token=visitor.token, erase=True)
+    assert post(visitor, batch(load="late")).status_code == 204
+    assert (
+        visitor.client.post(visitor.address, {**old, "trace": json.dumps(batch(load="old"))}).status_code
+        == 303
+    )
+    links.note_opened(visitor.session, "t1", 1)
+    assert list(visitor.session.events.values_list("load", "data")) == [("abc", {})]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_waits_for_an_erasure_is_not_stored() -> None:
+    visitor = Visitor(collecting()).open()
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            actions.withdraw(token=visitor.token, erase=True)
+            sent = thread.submit(post_and_close, visitor)
+            until_somebody_waits_for_a_lock()
+        assert sent.result() == 204
+    assert visitor.session.events.count() == 0
+
+
+def post_and_close(visitor: Visitor) -> int:
+    try:
+        return int(post(visitor, batch()).status_code)
+    finally:
+        connections.close_all()
+
+
+def until_somebody_waits_for_a_lock() -> None:
+    """Poll the server: the other connection has begun its statement and waits for ours."""
+    for _ in range(2000):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+                "WHERE NOT granted AND datname = current_database()"
+            )
+            if cursor.fetchone() != (0,):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 @pytest.mark.django_db
