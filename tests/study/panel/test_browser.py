@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.urls import resolve
 from django.utils import timezone
 
 from config.embedded.layout import Layout
@@ -44,12 +46,14 @@ def ada(page: Any, server: str) -> Any:
 
 
 def looked_at(page: Any, axe: Any, address: str, *, shot: str = "") -> None:
-    """No axe finding and nothing that scrolls sideways, at each width. HEED_SHOTS=DIR keeps pictures."""
+    """No axe finding and nothing that scrolls sideways, at each width. HEED_SHOTS=DIR keeps pictures, each named by the
+    name of its address, what `shot` says of the state shown, and the width."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(address)
         if folder := os.environ.get("HEED_SHOTS"):
-            name = shot + address.strip("/").replace("/", "-")
+            found = resolve(urlsplit(address).path)
+            name = "-".join(filter(None, [found.url_name, found.kwargs.get("part"), shot]))
             page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
         assert axe(page) == [], f"{address} at {width}"
         sizes = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
@@ -62,7 +66,7 @@ def test_every_page_of_a_draft_is_accessible_and_fits(ada: Any, axe: Any) -> Non
     for part in ["", "protocol/", "instrument/", "edit/", "register/", "versions/", *forms]:
         looked_at(ada, axe, f"/panel/studies/tiny/{part}")
     factories.draft(read(shipped()["uncertainty-reliance"]), slug="real")
-    looked_at(ada, axe, "/panel/studies/real/instrument/")
+    looked_at(ada, axe, "/panel/studies/real/instrument/", shot="shipped")
     looked_at(ada, axe, "/panel/new/")
 
 
@@ -81,7 +85,7 @@ def test_every_page_of_a_running_study_is_accessible_and_fits(ada: Any, axe: Any
         "roles/",
         "log/",
     ]:
-        looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}")
+        looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="" if part else "running")
     looked_at(ada, axe, "/panel/")
 
 
@@ -93,7 +97,7 @@ def test_the_pages_of_a_closed_study_are_accessible_and_fit(ada: Any, axe: Any) 
     )
     exploring.perform(look.pk)
     for part in ["", "analysis/", "analysis/explore/"]:
-        looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="closed-")
+        looked_at(ada, axe, f"/panel/studies/{study.slug}/{part}", shot="closed")
 
 
 def test_the_bundles_of_a_closed_study_are_seen_asked_for_and_downloaded(
@@ -102,7 +106,7 @@ def test_the_bundles_of_a_closed_study_are_seen_asked_for_and_downloaded(
     study = walked(mode="rehearsal")
     settings.LAYOUT = Layout(tmp_path / "state")
     address = f"/panel/studies/{study.slug}/analysis/bundle/"
-    looked_at(ada, axe, address, shot="first-")
+    looked_at(ada, axe, address, shot="first")
     now = timezone.now()
     done = BundleRun.objects.create(
         study=study, started_at=now, finished_at=now, file=f"{study.slug}/1/{study.slug}-0.zip", size=4,
@@ -112,13 +116,13 @@ def test_the_bundles_of_a_closed_study_are_seen_asked_for_and_downloaded(
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PK..")
     BundleRun.objects.create(study=study, finished_at=now, problem="No space left on the device.")
-    looked_at(ada, axe, address, shot="ready-")
+    looked_at(ada, axe, address, shot="ready")
     with ada.expect_download() as download:
         ada.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == done.download_name
     assert Path(download.value.path()).read_bytes() == b"PK.."
     one = bundling.ask(study=study, by=None)
-    looked_at(ada, axe, address, shot="waiting-")
+    looked_at(ada, axe, address, shot="waiting")
     BundleRun.objects.filter(pk=one.pk).update(steps_done=3, steps_total=9, step="tables")
     ada.get_by_text("Step 3 of at most 9: tables").wait_for()
     BundleRun.objects.filter(pk=one.pk).update(finished_at=timezone.now(), problem="The worker went silent.")

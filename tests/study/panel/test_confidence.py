@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 from sklearn.metrics import brier_score_loss
@@ -14,6 +15,7 @@ from llm.models import Call
 from study.model_confidence import items_of, of_study
 from tests import factories
 from tests.llm.conftest import _connections_closed_at_the_end, model, quick, rehearsal_server
+from tests.study.panel.test_browser import looked_at
 
 __all__ = ["_connections_closed_at_the_end", "model", "quick", "rehearsal_server"]
 
@@ -51,3 +53,15 @@ def test_what_calibrate_asked_is_shown_with_its_figures_and_asked_once(
     drawn = boss.get(ADDRESS + "1.svg")
     assert (drawn.status_code, drawn["Content-Type"]) == (200, "image/svg+xml")
     assert "<script" not in drawn.content.decode()
+
+
+def test_the_page_is_accessible_and_fits(
+    page: Any, server: str, axe: Any, model: Any, tmp_path: Path
+) -> None:
+    factories.draft()
+    call_command("calibrate", "tiny", "--study", "--ways", "number", "--out", str(tmp_path))
+    client = Client()
+    client.force_login(factories.user("boss", is_superuser=True))
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server}])
+    looked_at(page, axe, ADDRESS)
