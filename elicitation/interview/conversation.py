@@ -91,7 +91,7 @@ def answer(*, session: Session, page: str, case: str) -> Call:
     return chat.say(
         conversation=key_of(session.pk, page),
         turn=now.number,
-        system=prompts.system(case, offer.criticism if offer else ()),
+        system=prompts.system(case, offer.criticism if offer else (), language=session.language),
         history=Conversation(tuple(before)).history(),
         message=now.said,
         template=prompts.INTERVIEW,
@@ -111,10 +111,15 @@ def ask_critic(call: Call) -> None:
     card = prompts.offered(call.tool_calls) if call.state == Call.State.DONE else None
     if card is not None:
         calls.request(
-            prompts.critic(card),
+            prompts.critic(card, language=_language(call.participant)),
             key="critic:" + call.key.removeprefix("chat:"),
             purpose=prompts.CRITIC,
             study=call.study,
             participant=call.participant,
             deadline=DEADLINE,
         )
+
+
+def _language(participant: str) -> str:
+    """In which language somebody takes part."""
+    return Session.objects.only("language").get(participant_id=participant).language

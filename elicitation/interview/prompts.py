@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import get_language_info
+
 from elicitation.values.cards import SCHEMA, Card, CardError, problems, read
 from llm.prompts import Message, Prompt, Sampling, Schema, Tool
 
-INTERVIEW, CRITIC, VERSION = "elicitation.interview", "elicitation.card_check", "1"
+INTERVIEW, CRITIC, VERSION = "elicitation.interview", "elicitation.card_check", "2"
 TURNS = 12
 
 SYSTEM = f"""Task: {INTERVIEW}
@@ -53,20 +55,35 @@ CHECK = Schema(
 )
 
 
-def system(case: str, criticism: Sequence[str] = ()) -> str:
-    """The interviewer's instructions, with the case and what the critic said of the last card."""
-    text = f"{SYSTEM}\n\nThe case, as JSON: {json.dumps(case, ensure_ascii=False)}"
+def system(case: str, criticism: Sequence[str] = (), *, language: str = "en") -> str:
+    """The interviewer's instructions, with the case, what the critic said of the last card, and the session's language
+    (a code that Django knows)."""
+    text = f"{SYSTEM}\nWrite all of it in {_name(language)}, the card too."
+    text += f"\n\nThe case, as JSON: {json.dumps(case, ensure_ascii=False)}"
     if criticism:
         text += "\nA second reader said of your last card: " + json.dumps(list(criticism), ensure_ascii=False)
         text += "\nAsk about that, one question at a time, before you offer a card again."
     return text
 
 
-def critic(card: Card) -> Prompt:
-    """The question whether a card may stand."""
+def critic(card: Card, *, language: str = "en") -> Prompt:
+    """The question whether a card may stand; its author reads the criticism."""
     quoted = json.dumps(card.as_json(), ensure_ascii=False, indent=1)
-    messages = (Message("system", CRITIC_SYSTEM), Message("user", quoted))
+    asked = f"{CRITIC_SYSTEM}\nWrite what does not hold in {_name(language)}, as questions to the author."
+    messages = (Message("system", asked), Message("user", quoted))
     return Prompt(messages, CRITIC, VERSION, CHECK, sampling=Sampling(temperature=0, seed=1, max_tokens=300))
+
+
+def _name(language: str) -> str:
+    """A language's English name, or what is known of it.
+
+    >>> _name("de"), _name("xx")
+    ('German', "the language with the code 'xx'")
+    """
+    try:
+        return str(get_language_info(language.lower())["name"])
+    except KeyError:
+        return f"the language with the code {language!r}"
 
 
 def offered(tool_calls: Sequence[Mapping[str, object]]) -> Card | None:

@@ -117,6 +117,9 @@ class ValuesCard(StageKind):
             context["policies"] = filled(visit.earlier(f"{stage.id}.{POLICIES}") or {})
         if page.part == CARD:
             context["keep"] = self.draft(stage, page, visit)
+            context["said_before"] = (
+                conversation(walk.session, f"{stage.id}.{TALK}") if stage.interview else None
+            )
         return context
 
     def draft(self, stage: ValuesCardStage, page: Page, visit: Visit) -> dict[str, Any]:
@@ -165,7 +168,7 @@ class ValuesCard(StageKind):
     ) -> None:
         if page.part == TALK and answers["message"]:
             case = self.case(stage, {f"{stage.id}.{CASE}": said(session.pk, f"{stage.id}.{CASE}")})
-            answer(session=session, page=page.key, case=walk.protocol.say(case.question))
+            answer(session=session, page=page.key, case=walk.protocol.say(case.question, walk.language))
         if page.part != CARD or answers["decision"] != APPROVE:
             return
         card = read(answers)

@@ -48,4 +48,7 @@ def test_a_conversation_streams_and_shows_its_card(page: Any, axe: Any, settings
     page.check("input[name=leave][value=card]")
     page.click("button.primary")
     page.wait_for_selector("#q-title")
+    page.click("text=Your conversation")
+    page.get_by_text(ANSWERS[0]).wait_for()
+    assert axe(page) == []
     assert page.input_value("#q-title")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from datetime import timedelta
 from typing import Any
@@ -84,6 +85,8 @@ def test_a_conversation_reaches_a_card_that_its_author_edits_and_approves(model:
     visitor.send(message="", leave="card")
     assert visitor.page.key == "card.card"
     assert offer.card.policies[0] in visitor.text
+    assert "Your conversation" in visitor.text
+    assert all(html.escape(text) in visitor.text for text in ANSWERS)
     visitor.send(**fill("card", title="Unhurried Company"))
     assert visitor.page.key == "others"
     assert Card.objects.get(session=visitor.session).title == "Unhurried Company"
@@ -202,3 +205,10 @@ def test_the_rehearsal_judge_answers_every_question_of_the_rubric(model: Any) ->
     same.refresh_from_db()
     assert rubric.read(call.data).same is False
     assert rubric.read(same.data).same is True
+
+
+@pytest.mark.parametrize(("code", "name"), [("de", "German"), ("pt-BR", "Portuguese"), ("xx", "code 'xx'")])
+def test_interviewer_and_critic_write_in_the_language_of_the_session(code: str, name: str) -> None:
+    card = Card(title="Patience", description="It takes time.", policies=("SIGNS",) * 3).card()
+    assert name in prompts.system("Why?", language=code)
+    assert name in str(prompts.critic(card, language=code).messages[0].content)
