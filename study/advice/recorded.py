@@ -15,7 +15,7 @@ from study.tables.tidy import tidy
 
 def of_study(study: Study) -> list[Recorded]:
     """Every live or replayed answer that people of a study read, in the tables' order. Fallbacks are no answers."""
-    tables = tidy(study, with_events=False)
+    tables = tidy(study, with_responses=False, with_events=False)
     return list(_recorded(tables.trials, tables.participants))
 
 

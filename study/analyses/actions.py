@@ -79,7 +79,7 @@ def _told(run_row: AnalysisRun, step: Step) -> Step:
 def _filled(run_row: AnalysisRun, study: Study, step: Step, progress: Progress) -> Analysed:
     protocol = protocol_of(run_row.registration_id)
     step("tables")
-    tables = tidy(study, with_events=False, progress=progress)
+    tables = tidy(study, with_responses=False, with_events=False, progress=progress)
     results = run(protocol.plan, tables.as_dict(), progress=step)
     counts = flow(tables.participants, results.sample)
     registrations = list(

@@ -84,9 +84,9 @@ def write(
     registered = list(study.registrations.order_by("version").select_related("registered_by", "approved_by"))
     protocols = {r.version: protocol_of(r.pk) for r in registered}
     head = AuditEntry.objects.filter(study=study).order_by("-number").values_list("link", flat=True)[0]
-    _evidence(study, registered, protocols, folder, progress)
-    step("tables")
-    written = data.write(study, folder / "data", progress=progress)
+    _evidence(study, registered, protocols, folder)
+    step("answers and tables")
+    written = data.write(study, folder, progress=progress)
     step("results and forms")
     _results(run, folder / "results")
     figures.write(run.html, folder / "figures")
@@ -151,7 +151,6 @@ def _evidence(
     registered: list[Registration],
     protocols: dict[int, Protocol],
     folder: Path,
-    progress: Progress,
 ) -> None:
     codes = records.codes_of(study)
     records.registrations(registered, folder / "registration")
@@ -162,15 +161,6 @@ def _evidence(
     records.log(study, folder / "log" / "audit.jsonl")
     records.returns(study, codes, folder / "log" / "returns.jsonl")
     records.sessions(study, folder / "evidence" / "sessions.jsonl")
-    total = sum(records.sessions_of(study).values_list("submitted", flat=True))
-    records.submissions(
-        study,
-        protocols.values(),
-        codes,
-        folder / "evidence" / "submissions.jsonl",
-        total=total,
-        progress=progress,
-    )
     records.write_lines(folder / "stimuli" / "stimuli.jsonl", stimuli.rows(protocols))
     if drafted := list(provenance.rows(study)):
         records.write_lines(folder / "stimuli" / "provenance.jsonl", drafted)

@@ -1,29 +1,33 @@
-"""Tidy tables written a few hundred people at a time: the same rows and types as `tidy`, in bounded memory."""
+"""Everybody's pages and the tidy tables, written a few hundred people at a time: one walk, in bounded memory."""
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import UUID
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from study.evidence import records
 from study.evidence.declared import Declared
 from study.evidence.reproduce import file_name
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import added, reading, rows
+from study.tables.cells import columns_cells, printed
 from study.tables.codebook import as_markdown, codebook
 from study.tables.columns import columns_of
-from study.tables.export import as_csv, printable
-from study.tables.tidy import Progress, framed, versions_of
+from study.tables.export import as_csv
+from study.tables.tidy import TABLES, Progress, framed, walked
 
-TABLES = ("participants", "trials", "responses", "events")
-PEOPLE_AT_ONCE = 200
+ROWS_AT_ONCE = 50_000
+"""Rows of a Parquet file's group."""
 SMALL = 5
 CHECKED = ("category", "boolean", "integer")
 KNOWN = frozenset({"source", "arm", "slot", "block", "outcome", "registration", "late", "trials", "honeypots", "pastes",
@@ -54,48 +58,98 @@ class TableWriter:
 
     def __init__(self, folder: Path, name: str, columns: Sequence[Column]) -> None:
         self.columns = columns
-        self.csv = (folder / file_name(name)).open("w", encoding="utf-8", newline="")
-        empty = framed([], columns)
-        self.schema = pa.Schema.from_pandas(empty, preserve_index=False)
+        self.file = (folder / file_name(name)).open("w", encoding="utf-8", newline="")
+        self.csv = csv.writer(self.file, lineterminator="\n")
+        self.csv.writerow([column.name for column in columns])
+        self.schema = pa.Schema.from_pandas(framed([], columns), preserve_index=False)
         self.parquet = pq.ParquetWriter(folder / f"{name}.parquet", self.schema)
-        printable(empty).to_csv(self.csv, index=False, lineterminator="\n")
+        self.waiting: list[pa.RecordBatch] = []
+        self.count = 0
 
-    def add(self, found: Sequence[rows.Row]) -> pd.DataFrame:
-        """Append rows; returns them as a typed frame."""
-        frame = framed(found, self.columns)
-        if len(frame):
-            printable(frame).to_csv(self.csv, index=False, header=False, lineterminator="\n")
-            self.parquet.write_table(pa.Table.from_pandas(frame, schema=self.schema, preserve_index=False))
-        return frame
+    def add(self, found: Sequence[rows.Row]) -> dict[str, list[Any]]:
+        """Append rows; returns their cells by column."""
+        listed = columns_cells(found, self.columns)
+        shown = [printed(cells, column) for cells, column in zip(listed, self.columns, strict=True)]
+        self.csv.writerows(zip(*shown, strict=True))
+        arrays = [self._array(*one) for one in zip(listed, self.columns, self.schema, strict=True)]
+        self.waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
+        self.count += len(found)
+        if sum(batch.num_rows for batch in self.waiting) >= ROWS_AT_ONCE:
+            self._flush()
+        return {column.name: cells for column, cells in zip(self.columns, listed, strict=True)}
+
+    def _array(self, cells: list[Any], column: Column, field: pa.Field) -> pa.Array:
+        if not pa.types.is_dictionary(field.type):
+            return pa.array(cells, type=field.type)
+        place = {level: number for number, level in enumerate(column.levels)}
+        codes = pa.array([cell if cell is None else place[cell] for cell in cells], field.type.index_type)
+        levels = pa.array(column.levels, field.type.value_type)
+        return pa.DictionaryArray.from_arrays(codes, levels, ordered=field.type.ordered)
+
+    def _flush(self) -> None:
+        if self.waiting:
+            self.parquet.write_table(pa.Table.from_batches(self.waiting))
+        self.waiting = []
 
     def close(self) -> None:
-        self.csv.close()
+        self._flush()
+        self.file.close()
         self.parquet.close()
 
 
 def write(study: Study, folder: Path, *, progress: Progress) -> Written:
-    """Write all four tables with the codebook to `folder`. Rows come in the order that `tidy` gives them, so that a
-    seeded analysis of the files repeats the report's numbers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    people = reading.people(study)
-    protocols = versions_of(people)
+    """Walk once over everybody's pages: `evidence/submissions.jsonl`, and in `data/` all four tables with the codebook.
+
+    People come in the order of arrival in every file, so that a verifier can hold them against each other person by
+    person; rows come in the order that `tidy` gives them, so that a seeded analysis of the files repeats the report's
+    numbers. Raises Refused for a page of our own stages that holds something undeclared.
+    """
+    target = folder / "data"
+    target.mkdir(parents=True, exist_ok=True)
+    protocols, _ = reading.versions(study)
     written = Written({name: columns_of(name, protocols) for name in TABLES})
-    writers = {name: TableWriter(folder, name, written.columns[name]) for name in TABLES}
-    try:
-        for person_rows in _batches(study, people, written.columns, Declared(protocols), progress):
-            for name, found in person_rows.items():
-                frame = writers[name].add(found)
-                written.counts[name] += len(found)
-                if name == "participants":
-                    _count(frame, written)
-    finally:
+    writers = {name: TableWriter(target, name, written.columns[name]) for name in TABLES}
+    advance = progress(sum(records.sessions_of(study).values_list("submitted", flat=True)), "submissions")
+    (folder / "evidence").mkdir(exist_ok=True)
+    lines = (folder / "evidence" / "submissions.jsonl").open("w", encoding="utf-8", newline="\n")
+    with lines, ExitStack() as closing:
         for writer in writers.values():
-            writer.close()
-    _added(study, folder, written)
+            closing.callback(writer.close)
+        allowed = Declared(protocols)
+        for people in reading.people(study, protocols):
+            found, count = _told(people, written, allowed, lines)
+            for name, added_rows in found.items():
+                cells = writers[name].add(added_rows)
+                if name == "participants":
+                    _count(cells, written)
+            advance(count)
+    written.counts |= {name: writer.count for name, writer in writers.items()}
+    _added(study, target, written)
     book = codebook(written.columns)
-    as_csv(book, folder / "codebook.csv")
-    (folder / "codebook.md").write_text(as_markdown(book), encoding="utf-8", newline="\n")
+    as_csv(book, target / "codebook.csv")
+    (target / "codebook.md").write_text(as_markdown(book), encoding="utf-8", newline="\n")
     return written
+
+
+def _told(
+    people: Sequence[reading.Person], written: Written, allowed: Declared, lines: IO[str]
+) -> tuple[dict[str, list[rows.Row]], int]:
+    """Rows of the four tables for these people, whose pages are written to `lines`; and how many pages."""
+    submitted, count = records.submitted(people), 0
+    pages: dict[UUID, list[reading.Page]] = {}
+    answered: dict[UUID, list[reading.Page]] = {}
+    for person in people:
+        own = submitted.pop(person.session.pk, [])
+        kept, shown = pages.setdefault(person.session.pk, []), answered.setdefault(person.session.pk, [])
+        for one in own:
+            is_open = one.payload is not None and allowed.is_open(one.page, one.payload)
+            lines.write(one.line(person.code, is_open=is_open))
+            if one.payload is not None:
+                kept.append(one.answers())
+            if is_open:
+                shown.append(kept[-1])
+        count += len(own)
+    return walked(people, pages, reading.events(people), written.columns, answered), count
 
 
 def _added(study: Study, folder: Path, written: Written) -> None:
@@ -113,57 +167,9 @@ def _added(study: Study, folder: Path, written: Written) -> None:
             writer.close()
 
 
-def _batches(
-    study: Study,
-    people: Sequence[reading.Person],
-    columns: dict[str, list[Column]],
-    allowed: Declared,
-    progress: Progress,
-) -> Iterator[dict[str, list[rows.Row]]]:
-    names = {name: [c.name for c in listed] for name, listed in columns.items()}
-    batch: list[reading.Person] = []
-    for place, person in enumerate(progress(people, len(people), "tables"), start=1):
-        batch.append(person)
-        if len(batch) == PEOPLE_AT_ONCE or place == len(people):
-            yield _rows(study, batch, names, allowed)
-            batch = []
-
-
-def _rows(
-    study: Study, batch: Sequence[reading.Person], names: dict[str, list[str]], allowed: Declared
-) -> dict[str, list[rows.Row]]:
-    ids = [person.session.pk for person in batch]
-    traces, pages = reading.noticed(study, ids), dict(reading.pages(study, ids))
-    found: dict[str, list[rows.Row]] = {name: [] for name in TABLES}
-    for person in batch:
-        own = pages.get(person.session.pk, [])
-        found["participants"].append(rows.participant_row(person, own, traces, names["participants"]))
-        found["trials"] += rows.trial_rows(person, own, traces, names["trials"])
-        found["responses"] += rows.response_rows(
-            person, [p for p in own if allowed.is_open(p.page, p.payload)]
-        )
-    codes = {person.session.pk: person.code for person in batch}
-    found["events"] = [_event(codes, *event) for event in reading.events(study, ids)]
-    return found
-
-
-def _event(codes: dict[Any, str], session: Any, page: str, load: str, number: int, kind: str, client_ms: float,
-           received_at: Any, data: Any) -> rows.Row:  # fmt: skip
-    return {
-        "participant": codes[session],
-        "page": page,
-        "load": load,
-        "number": number,
-        "kind": kind,
-        "client_ms": client_ms,
-        "received_at": received_at,
-        "data": rows.as_text(data),
-    }
-
-
-def _count(frame: pd.DataFrame, written: Written) -> None:
+def _count(cells: dict[str, list[Any]], written: Written) -> None:
     """Answers by value, of the questions that could point at somebody."""
     for column in written.columns["participants"]:
         if column.type in CHECKED and column.name not in KNOWN:
-            values = frame[column.name].dropna().astype(str)
+            values = (str(value) for value in cells[column.name] if value is not None)
             written.answers.setdefault(column.name, Counter()).update(values)

@@ -9,28 +9,29 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from study.assignment.models import Slot, SlotReturn
-from study.evidence.declared import Declared
-from study.protocol.types import Protocol
 from study.registration.actions import name_of
 from study.registration.models import AuditEntry, Registration, Study
 from study.session.chain import stamp
 from study.session.models import Session, Submission
-from study.tables.tidy import Progress
+from study.tables.reading import Page, Person, by_session
 
 CHUNK = 2000
 Codes = Mapping[UUID, str]
 
 
+encoded = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
 def line(row: Mapping[str, Any]) -> str:
     """One row as JSON, keys sorted, without blanks."""
-    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+    return encoded(row) + "\n"
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -188,55 +189,56 @@ def _session(code: str, source: str, version: int | None, language: str, stratum
     }
 
 
-def submissions(
-    study: Study, protocols: Iterable[Protocol], codes: Codes, path: Path, *, total: int, progress: Progress
-) -> int:
-    """Every accepted page with its place in the chain; returns how many.
+class Submitted(NamedTuple):
+    """One accepted page with its place in the chain; without payload and salt where they were erased."""
 
-    `state` says what is there: `open` (salt and answers), `erased` (destroyed at their author's word), `withheld` (a
-    page of another room's stage, with keys that it declared as no column). Raises Refused for a page of our own stages
-    that holds something undeclared.
-    """
-    allowed = Declared(protocols)
-    names = (
-        "session_id",
-        "number",
-        "page",
-        "attempt",
-        "shown_at",
-        "received_at",
-        "commitment",
-        "link",
-        "salt",
-        "payload",
-    )
-    rows = (
-        Submission.objects.filter(
-            session__study=study, session__participant__source=study.mode, session__preview_arm=""
+    session_id: UUID
+    number: int
+    page: str
+    attempt: int
+    shown_at: datetime
+    received_at: datetime
+    commitment: str
+    link: str
+    salt: str
+    payload: Any
+
+    def line(self, code: str, *, is_open: bool) -> str:
+        """The page in one line. `state` says what is there: `open` (salt and answers), `erased` (destroyed at their
+        author's word), `withheld` (a page of another room's stage, with keys that it declared as no column)."""
+        found = {
+            "participant": code,
+            "number": self.number,
+            "page": self.page,
+            "attempt": self.attempt,
+            "shown_at": stamp(self.shown_at),
+            "received_at": stamp(self.received_at),
+            "commitment": self.commitment,
+            "link": self.link,
+        }
+        if self.payload is None:
+            found["state"] = "erased"
+        elif is_open:
+            found |= {"state": "open", "salt": self.salt, "payload": self.payload}
+        else:
+            found["state"] = "withheld"
+        return line(found)
+
+    def answers(self) -> Page:
+        """The page as the tables read it."""
+        return Page(
+            self.session_id,
+            self.number,
+            self.page,
+            self.attempt,
+            self.payload,
+            self.shown_at,
+            self.received_at,
         )
-        .order_by("session_id", "number")
-        .values_list(*names)
-        .iterator(chunk_size=CHUNK)
-    )
-    return write_lines(
-        path, (_submission(row, codes, allowed) for row in progress(rows, total, "submissions"))
-    )
 
 
-def _submission(row: Any, codes: Codes, allowed: Declared) -> dict[str, Any]:
-    session, number, page, attempt, shown, received, commitment, link, salt, payload = row
-    found = {
-        "participant": codes[session],
-        "number": number,
-        "page": page,
-        "attempt": attempt,
-        "shown_at": stamp(shown),
-        "received_at": stamp(received),
-        "commitment": commitment,
-        "link": link,
-    }
-    if payload is None:
-        return found | {"state": "erased"}
-    if allowed.is_open(page, payload):
-        return found | {"state": "open", "salt": salt, "payload": payload}
-    return found | {"state": "withheld"}
+def submitted(of: Sequence[Person]) -> dict[UUID, list[Submitted]]:
+    """Every accepted page of these people, by session, in order. One query."""
+    rows = Submission.objects.filter(session__in=[person.session.pk for person in of])
+    found = rows.order_by("session_id", "number").values_list(*Submitted._fields)
+    return by_session(Submitted(*row) for row in found.iterator(chunk_size=CHUNK))

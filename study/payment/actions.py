@@ -107,7 +107,7 @@ def _rights(study: Study) -> dict[str, int]:
     """Right final answers by participant code, from the same tidy table as the analysis; undefined ones don't count."""
     from study.tables.tidy import tidy
 
-    trials = tidy(study, with_events=False).trials
+    trials = tidy(study, with_responses=False, with_events=False).trials
     if trials.empty:
         return {}
     counted = trials.groupby("participant", observed=True)["correct"].sum()

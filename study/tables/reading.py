@@ -1,4 +1,4 @@
-"""The rows of one study as they lie in the database, streamed in a fixed number of queries.
+"""The rows of one study as they lie in the database, a few hundred people at a time, three queries each time.
 
 Only people of the study's own mode are read: a rehearsal never mixes with a pilot or a real run, and previews are in no
 table. Erased payloads are passed over; the person stays.
@@ -7,13 +7,15 @@ table. Erased payloads are passed over; the person stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
+
+from django.db.models import Count
 
 from study.advice.actions import verdicts
 from study.protocol.types import Arm, Protocol
@@ -22,6 +24,8 @@ from study.registration.models import Study
 from study.session.models import Session, Submission, TraceEvent
 
 CHUNK = 2000
+PEOPLE_AT_ONCE = 250
+R = TypeVar("R")  # something with a session_id
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,19 @@ class Page(NamedTuple):
         return (self.received_at - self.shown_at).total_seconds()
 
 
+class Event(NamedTuple):
+    """Something the browser or the server noticed."""
+
+    session_id: UUID
+    page: str
+    load: str
+    number: int
+    kind: str
+    client_ms: float
+    received_at: datetime
+    data: dict[str, Any]
+
+
 @dataclass
 class Noticed:
     """What the browser noticed on one page, over all its loads."""
@@ -121,62 +138,66 @@ class Traces:
         return self.pages.get((session_id, page), Noticed())
 
 
-def people(study: Study) -> list[Person]:
-    """Everybody of the study's own mode, in the order of arrival. One query, one a registration a process, and one more
-    where a model was asked what live answers say."""
+def versions(study: Study) -> tuple[list[Protocol], int]:
+    """The protocols that people of the study's own mode ran under, in the order of their registration, and how many
+    people they are. One query, and one a registration a process."""
+    ran = Session.objects.counting_for(study).exclude(registration=None)
+    found = dict(ran.values_list("registration_id").annotate(Count("pk")).order_by("registration_id"))
+    return [protocol_of(pk) for pk in found], sum(found.values())
+
+
+def people(
+    study: Study, protocols: Iterable[Protocol], *, at_once: int = PEOPLE_AT_ONCE
+) -> Iterator[list[Person]]:
+    """Everybody of the study's own mode, in the order of arrival and a few hundred at a time. One query, streamed, and
+    one more where a model was asked what live answers say. protocols: the `versions` they ran under."""
     sessions = (
-        Session.objects.counted()
-        .filter(study=study, participant__source=study.mode)
+        Session.objects.counting_for(study)
+        .exclude(registration=None)
         .select_related("participant", "slot", "registration")
         .defer("registration__canonical")
         .order_by("started_at", "id")
     )
-    found = [(s, protocol_of(s.registration_id)) for s in sessions if s.registration_id is not None]
-    asked = any(protocol.live and protocol.live.verdict == "extracted" for _, protocol in found)
+    asked = any(protocol.live and protocol.live.verdict == "extracted" for protocol in protocols)
     extracted = verdicts(study.pk) if asked else {}
-    return [Person(session, protocol, extracted) for session, protocol in found]
+    found = sessions.iterator(chunk_size=at_once)
+    while batch := list(islice(found, at_once)):
+        yield [Person(s, protocol_of(s.registration_id or 0), extracted) for s in batch]
 
 
-def _counted(study: Study, of: Sequence[UUID] | None) -> dict[str, Any]:
-    """Which rows count: those of these sessions, or of everybody of the study's own mode."""
-    if of is not None:
-        return {"session__in": of}
-    return {
-        "session__study": study,
-        "session__participant__source": study.mode,
-        "session__preview_arm": "",
-    }
-
-
-def pages(study: Study, of: Sequence[UUID] | None = None) -> Iterator[tuple[UUID, list[Page]]]:
-    """Each session's accepted pages in order, erased ones left out. One query, streamed. of: these sessions only."""
+def pages(of: Sequence[Person]) -> dict[UUID, list[Page]]:
+    """Each session's accepted pages in order, erased ones left out. One query."""
     rows = (
-        Submission.objects.filter(**_counted(study, of), payload__isnull=False)
+        Submission.objects.filter(session__in=[p.session.pk for p in of], payload__isnull=False)
         .order_by("session_id", "number")
         .values_list("session_id", "number", "page", "attempt", "payload", "shown_at", "received_at")
     )
-    found = (Page(*row) for row in rows.iterator(chunk_size=CHUNK))
-    for session_id, group in groupby(found, key=attrgetter("session_id")):
-        yield session_id, list(group)
+    return by_session(Page(*row) for row in rows.iterator(chunk_size=CHUNK))
 
 
-def events(
-    study: Study, of: Sequence[UUID] | None = None
-) -> Iterator[tuple[UUID, str, str, int, str, float, datetime, dict[str, Any]]]:
-    """Every trace event (session, page, load, number, kind, client_ms, received_at, data). One query, streamed."""
-    rows = TraceEvent.objects.filter(**_counted(study, of)).order_by("session_id", "load", "number")
+def events(of: Sequence[Person]) -> list[Event]:
+    """Every trace event, in the order of the people, their loads and numbers. One query."""
+    rows = TraceEvent.objects.filter(session__in=[p.session.pk for p in of]).order_by(
+        "session_id", "load", "number"
+    )
     names = ("session_id", "page", "load", "number", "kind", "client_ms", "received_at", "data")
-    return rows.values_list(*names).iterator(chunk_size=CHUNK)
+    found = by_session(Event(*row) for row in rows.values_list(*names).iterator(chunk_size=CHUNK))
+    return [event for person in of for event in found.get(person.session.pk, ())]
 
 
-def noticed(study: Study, of: Sequence[UUID] | None = None) -> Traces:
-    """All trace events summed up by page. One query, streamed. Links are those the server itself saw opened."""
+def by_session(rows: Iterable[R]) -> dict[UUID, list[R]]:
+    """Rows that come session by session, by session."""
+    return {session: list(group) for session, group in groupby(rows, key=attrgetter("session_id"))}
+
+
+def noticed(found: Iterable[Event]) -> Traces:
+    """Trace events summed up by page. Links are those the server itself saw opened."""
     by_page: dict[tuple[UUID, str], Noticed] = defaultdict(Noticed)
     links: dict[tuple[UUID, str], int] = defaultdict(int)
-    for session_id, page, load, _number, kind, client_ms, _at, data in events(study, of):
-        if kind == "link":
-            if "item" in data:
-                links[session_id, str(data["item"])] += 1
+    for event in found:
+        if event.kind == "link":
+            if "item" in event.data:
+                links[event.session_id, str(event.data["item"])] += 1
             continue
-        by_page[session_id, page].add(load, kind, client_ms)
+        by_page[event.session_id, event.page].add(event.load, event.kind, event.client_ms)
     return Traces(dict(by_page), dict(links))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 from tqdm import tqdm
 
-from study.protocol.types import Protocol
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import reading, rows
+from study.tables.cells import columns_cells
 from study.tables.columns import columns_of
 
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+TABLES = ("participants", "trials", "responses", "events")
+Advance = Callable[[int], object]
+Progress = Callable[[int, str], Advance]
+"""Told how many of what there will be, it gives a function that is told how many more are done."""
 
 
 @dataclass(frozen=True)
@@ -31,103 +34,98 @@ class Tables:
 
     def as_dict(self) -> dict[str, pd.DataFrame]:
         """By name, as the plan's runner takes them."""
-        return {name: getattr(self, name) for name in ("participants", "trials", "responses", "events")}
+        return {name: getattr(self, name) for name in TABLES}
 
 
-def quiet(steps: Iterable[Any], total: int, what: str) -> Iterable[Any]:
+def quiet(total: int, what: str) -> Advance:
     """No progress shown."""
-    return steps
+    return lambda more: None
 
 
-def bar(steps: Iterable[Any], total: int, what: str) -> Iterable[Any]:
+def bar(total: int, what: str) -> Advance:
     """A progress bar on the terminal."""
-    return tqdm(steps, total=total, desc=what, unit="people")
+    shown = tqdm(total=total, desc=what, unit="", unit_scale=True)
+
+    def advance(more: int) -> None:
+        shown.update(more)
+        if shown.n >= total:
+            shown.close()
+
+    return advance
 
 
-def tidy(study: Study, *, with_events: bool = True, progress: Progress = quiet) -> Tables:
-    """All tidy tables of a study. Four queries however many people took part (three without events).
+def tidy(
+    study: Study, *, with_responses: bool = True, with_events: bool = True, progress: Progress = quiet
+) -> Tables:
+    """All tidy tables of a study, or those that are wanted (the others are empty). People are read a few hundred at a
+    time, so that only the typed columns of everybody are held at once: two queries, and three for every 250 people.
 
     Dtypes: text is str, categories keep the protocol's order, integers and booleans are the nullable ones, numbers
     float64, times datetime64 in UTC; missing is missing.
     """
-    people = reading.people(study)
-    protocols = versions_of(people)
-    columns = {
-        name: columns_of(name, protocols) for name in ("participants", "trials", "responses", "events")
-    }
-    traces = reading.noticed(study)
-    found = _rows(people, reading.pages(study), traces, columns, progress)
-    found["events"] = list(_events(study, people)) if with_events else []
-    frames = {name: framed(found[name], columns[name]) for name in columns}
-    return Tables(**frames, columns=columns)
+    protocols, total = reading.versions(study)
+    columns = {name: columns_of(name, protocols) for name in TABLES}
+    wanted = {"participants", "trials"}
+    wanted |= {"responses"} if with_responses else set()
+    wanted |= {"events"} if with_events else set()
+    frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    advance = progress(total, "people")
+    for batch in reading.people(study, protocols):
+        found = walked(batch, reading.pages(batch), reading.events(batch), columns)
+        for name in wanted:
+            if found[name]:
+                frames[name].append(framed(found[name], columns[name]))
+        advance(len(batch))
+    joined = {name: _joined(frames.pop(name), columns[name]) for name in TABLES}
+    return Tables(**joined, columns=columns)
 
 
-def versions_of(people: Sequence[reading.Person]) -> list[Protocol]:
-    """The protocols people ran under, each once, in the order of their registration."""
-    by_registration = {person.session.registration_id or 0: person.protocol for person in people}
-    return [by_registration[key] for key in sorted(by_registration)]
-
-
-def _rows(
+def walked(
     people: Sequence[reading.Person],
-    pages: Iterable[tuple[Any, list[reading.Page]]],
-    traces: reading.Traces,
-    columns: dict[str, list[Column]],
-    progress: Progress,
+    pages: Mapping[UUID, list[reading.Page]],
+    events: Sequence[reading.Event],
+    columns: Mapping[str, Sequence[Column]],
+    answered: Mapping[UUID, list[reading.Page]] | None = None,
 ) -> dict[str, list[rows.Row]]:
+    """Rows of all four tables for these people. answered: the pages whose answers `responses` may hold (all)."""
     names = {name: [c.name for c in listed] for name, listed in columns.items()}
-    submitted = dict(pages)
-    found: dict[str, list[rows.Row]] = {"participants": [], "trials": [], "responses": []}
-    for person in progress(people, len(people), "tables"):
-        own = submitted.get(person.session.pk, [])
+    traces = reading.noticed(events)
+    found: dict[str, list[rows.Row]] = {name: [] for name in TABLES}
+    for person in people:
+        own = pages.get(person.session.pk, [])
         found["participants"].append(rows.participant_row(person, own, traces, names["participants"]))
         found["trials"] += rows.trial_rows(person, own, traces, names["trials"])
-        found["responses"] += rows.response_rows(person, own)
+        found["responses"] += rows.response_rows(
+            person, own if answered is None else answered.get(person.session.pk, [])
+        )
+    codes = {person.session.pk: person.code for person in people}
+    found["events"] = [rows.event_row(codes[event.session_id], event) for event in events]
     return found
 
 
-def _events(study: Study, people: Sequence[reading.Person]) -> Iterable[rows.Row]:
-    codes = {person.session.pk: person.code for person in people}
-    for session, page, load, number, kind, client_ms, received_at, data in reading.events(study):
-        yield {
-            "participant": codes[session],
-            "page": page,
-            "load": load,
-            "number": number,
-            "kind": kind,
-            "client_ms": client_ms,
-            "received_at": received_at,
-            "data": rows.as_text(data),
-        }
+def _joined(frames: list[pd.DataFrame], columns: Sequence[Column]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else framed([], columns)
 
 
 def framed(found: Sequence[rows.Row], columns: Sequence[Column]) -> pd.DataFrame:
     """Rows as a data frame with exactly these columns and their dtypes."""
-    return pd.DataFrame({c.name: series([row.get(c.name) for row in found], c) for c in columns})
+    listed = columns_cells(found, columns)
+    return pd.DataFrame({c.name: series(values, c) for c, values in zip(columns, listed, strict=True)})
 
 
 def series(values: list[Any], column: Column) -> pd.Series:
-    """One column's values with its dtype; a value of another type becomes missing rather than a guess."""
+    """One column's cells with its dtype."""
     match column.type:
         case "boolean":
-            return pd.Series([v if isinstance(v, bool) else None for v in values], dtype="boolean")
+            return pd.Series(values, dtype="boolean")
         case "integer":
-            return pd.Series([_number(v, int) for v in values], dtype="Int64")
+            return pd.Series(values, dtype="Int64")
         case "number":
-            return pd.Series([_number(v, float) for v in values], dtype="float64")
+            return pd.Series(values, dtype="float64")
         case "time":
-            times = [v if isinstance(v, datetime) else None for v in values]
-            return pd.Series(pd.to_datetime(pd.Series(times, dtype=object), utc=True)).astype(
-                "datetime64[us, UTC]"
-            )
+            times = pd.Series(values, dtype=object)
+            return pd.Series(pd.to_datetime(times, utc=True)).astype("datetime64[us, UTC]")
         case "category":
-            texts = [rows.as_text(v) for v in values]
-            return pd.Series(pd.Categorical(texts, categories=list(column.levels)))
+            return pd.Series(pd.Categorical(values, categories=list(column.levels)))
         case _:
-            return pd.Series([rows.as_text(v) for v in values], dtype="str")
-
-
-def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return kind(value)
+            return pd.Series(values, dtype="str")
