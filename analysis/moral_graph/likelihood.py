@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.sparse import csr_array, hstack
-from scipy.special import logsumexp
 
 from analysis.moral_graph.votes import Ballots
 
@@ -34,8 +33,11 @@ def strength_design(ballots: Ballots) -> csr_array:
 
 def log_shares(eta: Floats, tie: float) -> Floats:
     """Log probabilities of wiser, not wiser and unsure, (3, ...)."""
-    logits = np.stack([eta / 2, -eta / 2, np.full_like(eta, tie)])
-    return np.asarray(logits - logsumexp(logits, axis=0))
+    half = np.abs(eta) / 2
+    largest = np.maximum(half, tie)
+    total = np.exp(half - largest) + np.exp(-half - largest) + np.exp(tie - largest)
+    norm = largest + np.log(total)
+    return np.stack([eta / 2 - norm, -eta / 2 - norm, tie - norm])
 
 
 class Likelihood:
@@ -159,15 +161,17 @@ class Likelihood:
             return own, kept
         return information, len(at)
 
-    def sandwich(self, at: Floats) -> Floats:
-        """Cluster-robust (CR1) covariance of the parameters; of a sd that is not determined it is nan."""
+    def covariances(self, at: Floats) -> tuple[Floats, Floats]:
+        """Covariance of the parameters twice: the inverse information, with the prior, and the cluster-robust one
+        (CR1); of a sd that is not determined both are nan."""
         information, kept = self.determined(at)
         bread = cho_factor(information)
         scores = self.scores(at)[:, :kept]
         meat = (scores.T @ scores).toarray() * self.people / (self.people - 1)
-        covariance = np.full((len(at), len(at)), np.nan)
-        covariance[:kept, :kept] = cho_solve(bread, cho_solve(bread, meat).T)
-        return covariance
+        model, robust = np.full((2, len(at), len(at)), np.nan)
+        model[:kept, :kept] = cho_solve(bread, np.eye(kept))
+        robust[:kept, :kept] = cho_solve(bread, cho_solve(bread, meat).T)
+        return model, robust
 
 
 def no_spread(at: Floats) -> bool:
@@ -187,8 +191,11 @@ class Posterior:
         eta = (model.design @ at[: model.size] + at[-3])[:, None] + self.sd * model.points
         logs = log_shares(eta, float(at[-2]))
         per_person = model.members @ np.einsum("kv,kvn->vn", model.said, logs) + model.log_weights
-        self.total = logsumexp(per_person, axis=1)
-        self.weight = np.exp(per_person - self.total[:, None])
+        largest = per_person.max(axis=1, keepdims=True)
+        weight = np.exp(per_person - largest)  # the largest is 1: no underflow of the sum
+        sums = weight.sum(axis=1, keepdims=True)
+        self.total = (largest + np.log(sums))[:, 0]
+        self.weight = weight / sums
         self.each = self.weight[model.person]
         self.shares = np.exp(logs)
         signed = (model.said[0] - model.said[1]) / 2

@@ -11,6 +11,15 @@ from value a to value b answers
 over their sum: Bradley and Terry's model with ties after Davidson (1970) and an order effect (Davidson and
 Beaver 1977); z_p is standard normal and is integrated out by Gauss-Hermite quadrature. A weak normal prior
 on the strengths keeps the estimate finite where one value has won every comparison.
+
+Two standard errors are made and the wider one counts (Angrist and Pischke 2009, 8.2.3). That of the model is the
+inverse information with the prior. The cluster-robust one allows for participants' votes belonging together in
+other ways than the model's; yet it is made of the surprises that occurred, and where a value has won (nearly)
+every comparison there is hardly one to square: alone it comes out far too small there.
+
+A value's place is an integer and jumps. Its interval counts the values that are surely above and surely below:
+marginal confidence sets for ranks after Mogstad, Romano, Shaikh and Wilhelm (2024), which hold the true place with at
+least the level's probability however close the strengths are, and mostly with more.
 """
 
 from dataclasses import dataclass
@@ -37,7 +46,7 @@ class PairwiseFit:
     """The fitted model.
 
     strengths: value, strength (logits, mean 0), se, low, high, position (1 is the wisest), position_low,
-    position_high; wisest first. The errors are cluster-robust by participant.
+    position_high; wisest first. se: the wider of the model's and the cluster-robust error.
     acquiescence: the added logit of "wiser" against "not wiser", whichever way the story runs.
     tie: log weight of "unsure" between equals. spread: sd of the participants' own acquiescence.
     loglik: marginal log-likelihood (without the prior); null_loglik: with all strengths equal.
@@ -80,7 +89,7 @@ def fit(
 ) -> PairwiseFit:
     """Fit the model to encoded votes (`encode(check(votes))`) by penalised maximum likelihood.
 
-    seed: of the normal draws from which the intervals of positions are read.
+    seed: of the normal draws that say how far apart strengths must be for the intervals of positions.
     Raises ValueError with fewer than 2 participants, when one answer was never given (its share cannot be
     modelled), when the comparisons do not connect all values, or when the directions of the stories do
     not let acquiescence be told from strength.
@@ -92,7 +101,7 @@ def fit(
     null = model.maximise(model.start(), coefficients=False)
     size = model.size
     at[:size] -= at[:size].mean()
-    covariance = centred(model.sandwich(at), size)
+    covariance = wider(*(centred(one, size) for one in model.covariances(at)))
     half = float(norm.ppf((1 + level) / 2))
     acquiescence, tie, spread = _others(at, covariance, half, ballots)
     return PairwiseFit(
@@ -164,6 +173,13 @@ def centred(covariance: Floats, size: int) -> Floats:
     return part
 
 
+def wider(model: Floats, robust: Floats) -> Floats:
+    """The model's covariance, scaled so that no parameter's error is below its cluster-robust one."""
+    ratio = np.sqrt(np.maximum(np.diag(robust) / np.diag(model), 1.0))
+    scaled: Floats = model * np.outer(ratio, ratio)
+    return scaled
+
+
 def _others(
     at: Floats, covariance: Floats, half: float, ballots: Ballots
 ) -> tuple[Estimate, Estimate, Estimate]:
@@ -209,11 +225,22 @@ def _strengths(
 def position_interval(
     theta: Floats, covariance: Floats, level: float, rng: np.random.Generator, draws: int = 1000
 ) -> tuple[Ints, Ints]:
-    """Intervals of the positions (1 is the highest) from normal draws around the strengths."""
+    """Intervals of the positions (1 is the highest) of values with estimated strengths `theta`.
+
+    A value's position is at least 1 + the number of values surely above it and at most that of all less those
+    surely below it. Sure is a difference of more standard errors than the largest of the value's differences
+    from all others reaches by chance, with probability `level` (by normal draws). Mogstad et al. 2024.
+    """
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0))
-    drawn = theta + rng.standard_normal((draws, len(theta))) @ root.T
-    position = np.argsort(np.argsort(-drawn, axis=1), axis=1) + 1
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(position, tails, axis=0, method="inverted_cdf")
-    return low.astype(np.intp), high.astype(np.intp)
+    drawn = rng.standard_normal((draws, len(theta))) @ root.T
+    variance = np.diag(covariance)
+    low, high = np.ones((2, len(theta)), dtype=np.intp)
+    for own in range(len(theta)):
+        error = np.sqrt(np.maximum(variance + variance[own] - 2 * covariance[own], 0))
+        error[own] = 1.0
+        largest = np.max(np.abs(drawn - drawn[:, [own]]) / error, axis=1)
+        apart = (theta - theta[own]) / error / np.quantile(largest, level)
+        low[own] = 1 + np.count_nonzero(apart > 1)
+        high[own] = len(theta) - np.count_nonzero(apart < -1)
+    return low, high
