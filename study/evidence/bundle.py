@@ -39,7 +39,8 @@ from study.tables.tidy import Progress, quiet
 
 MANIFEST = "MANIFEST.sha256"
 SEALED = "sealed"
-EPOCH = (1980, 1, 1, 0, 0, 0)
+SQUEEZE = 2
+"""Of zlib's nine levels: most of a large bundle are hashes and salts, which no level makes smaller."""
 VERIFIER = Path(__file__).with_name("verify.py")
 Step = Callable[[str], None]
 
@@ -248,13 +249,12 @@ def _sha256(path: Path) -> str:
 def zipped(folder: Path) -> Path:
     """The folder as a zip beside it; the same files give the same bytes."""
     archive = folder.with_name(folder.name + ".zip")
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=SQUEEZE) as out:
         for path in [*files_of(folder), folder / MANIFEST]:
-            name = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", EPOCH)
-            name.compress_type = zipfile.ZIP_DEFLATED
-            name.external_attr = 0o644 << 16
+            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
             with path.open("rb") as source, out.open(name, "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
+            out.getinfo(name).external_attr = 0o644 << 16
     return archive
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from study.session.chain import stamp
 from study.stages.columns import Column
 from study.tables.rows import Row, as_text
 
@@ -53,6 +55,7 @@ def printed(values: Sequence[Any], column: Column) -> Sequence[Any]:
     return values
 
 
+@lru_cache(maxsize=32_768)  # rows of one page share its times
 def moment(at: datetime) -> str:
     """2026-01-31T12:00:00.000000Z"""
-    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
+    return stamp(at).replace("+00:00", "Z")

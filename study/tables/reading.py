@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property, lru_cache
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
@@ -39,26 +40,26 @@ class Person:
     protocol: Protocol
     verdicts: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def code(self) -> str:
         return self.session.participant.code
 
-    @property
+    @cached_property
     def arm(self) -> Arm | None:
         slot = self.session.slot
         return self.protocol.arms_by_id[slot.arm] if slot else None
 
-    @property
+    @cached_property
     def item_order(self) -> list[str]:
         slot = self.session.slot
         return list(slot.item_order) if slot else []
 
-    @property
+    @cached_property
     def hedged(self) -> frozenset[str]:
         slot = self.session.slot
         return frozenset(slot.hedged) if slot else frozenset()
 
-    @property
+    @cached_property
     def late(self) -> bool:
         """Finished after the slot had gone back and somebody else had taken it."""
         session = self.session
@@ -79,16 +80,22 @@ class Page(NamedTuple):
 
     @property
     def stage(self) -> str:
-        return self.page.split(".", 1)[0]
+        return parts_of(self.page)[0]
 
     @property
-    def parts(self) -> list[str]:
-        return self.page.split(".")
+    def parts(self) -> tuple[str, ...]:
+        return parts_of(self.page)
 
     @property
     def seconds(self) -> float:
         """From first served to accepted, by the server's clock."""
         return (self.received_at - self.shown_at).total_seconds()
+
+
+@lru_cache(maxsize=4096)
+def parts_of(page: str) -> tuple[str, ...]:
+    """A page's key at its points: stage, item, which answer. Many people have the same few pages."""
+    return tuple(page.split("."))
 
 
 class Event(NamedTuple):
@@ -126,6 +133,9 @@ class Noticed:
             self.pastes += 1
 
 
+NOTHING = Noticed()
+
+
 @dataclass
 class Traces:
     """Everything noticed in a study: by session and page, and links opened by session and item."""
@@ -135,7 +145,7 @@ class Traces:
 
     def on(self, session_id: UUID, page: str) -> Noticed:
         """What was noticed on that page; nothing, where nothing was reported."""
-        return self.pages.get((session_id, page), Noticed())
+        return self.pages.get((session_id, page), NOTHING)
 
 
 def versions(study: Study) -> tuple[list[Protocol], int]:

@@ -46,7 +46,8 @@ def participant_row(person: Person, pages: Sequence[Page], traces: Traces, colum
 
 
 def _is_trial(page: Page) -> bool:
-    return len(page.parts) == 3 and page.parts[2] in (FINAL, INITIAL)
+    parts = page.parts
+    return len(parts) == 3 and parts[2] in (FINAL, INITIAL)
 
 
 def read(name: str, answers: Mapping[str, Any]) -> Any:
@@ -227,11 +228,13 @@ def _process(person: Person, page: Page, traces: Traces, item: Item) -> Row:
 
 def response_rows(person: Person, pages: Sequence[Page]) -> Iterator[Row]:
     """Rows of `responses`: one for every question answered, honeypots included."""
+    code = person.code
     for page in pages:
+        stage = page.stage
         for question, value in page.payload.items():
             yield {
-                "participant": person.code,
-                "stage": page.stage,
+                "participant": code,
+                "stage": stage,
                 "page": page.page,
                 "attempt": page.attempt,
                 "question": question,

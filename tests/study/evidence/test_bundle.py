@@ -53,6 +53,9 @@ def test_every_file_is_hashed_and_zipped(made):
     assert len(told) == made.files
     with zipfile.ZipFile(made.archive) as archive:
         inside = {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
+        assert {(i.date_time, i.external_attr >> 16) for i in archive.infolist()} == {
+            ((1980, 1, 1, 0, 0, 0), 0o644)
+        }
     assert {
         name: hashlib.sha256(content).hexdigest() for name, content in inside.items() if name in told
     } == told
