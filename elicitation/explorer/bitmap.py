@@ -20,11 +20,11 @@ EDGE, FILL, WARM, INK = "#1f5f7a", "#1f5f7a", "#d9a520", "#1c2830"  # as in the 
 def png(picture: Picture | None) -> bytes:
     """The picture at twice its size on the page; an empty sheet without one."""
     with mpl.rc_context(STYLE):
-        wide, high = (picture.width, picture.height) if picture else (1000, 640)
+        left, wide, high = (picture.left, picture.width, picture.height) if picture else (0, 1000, 640)
         figure = Figure(figsize=(wide / 100, high / 100), dpi=DPI)
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, wide), ylim=(high, 0))
+        axes.set(xlim=(left, left + wide), ylim=(high, 0))
         axes.set_axis_off()
         if picture:
             _arrows(axes, picture)

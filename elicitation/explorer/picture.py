@@ -64,8 +64,10 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Picture:
-    """Nodes and arrows on a plane; `left_out` counts the values that did not fit."""
+    """Nodes and arrows on a plane that begins at `left`, at or before 0, so that no label is cut; `left_out` counts the
+    values that did not fit."""
 
+    left: int
     width: int
     height: int
     nodes: tuple[Node, ...]
@@ -133,7 +135,9 @@ def draw(
     widest = max((row["wiser"] for row in edges), default=1)
     arrows = [_arrow(row, nodes[row["from_value"]], nodes[row["to_value"]], widest) for row in edges]
     left_out = len(graph.values) - len(shown)
-    return Picture(int(WIDTH), int(HEIGHT) + BELOW, tuple(nodes.values()), tuple(arrows), left_out)
+    left = math.floor(min(0.0, room.left))
+    width = math.ceil(max(WIDTH, room.right)) - left
+    return Picture(left, width, int(HEIGHT) + BELOW, tuple(nodes.values()), tuple(arrows), left_out)
 
 
 class _Room:
@@ -151,6 +155,16 @@ class _Room:
             return False
         self.taken.append(box)
         return True
+
+    @property
+    def left(self) -> float:
+        """Where the first label begins."""
+        return min((box[0] for box in self.taken), default=0.0)
+
+    @property
+    def right(self) -> float:
+        """Where the last label ends."""
+        return max((box[2] for box in self.taken), default=0.0)
 
 
 def _node(
