@@ -27,19 +27,25 @@ class MoralGraph:
         impressions (counts), likelihood (-1 to 1), entropy (bits), share (of "wiser" among the answers to
         stories that ran this way), share_low, share_high (Wilson), contexts (tuple, of either direction).
     values: the values with an edge, highest rank first: value, rank (PageRank), low, high (percentile
-        interval over participants drawn anew), wisdom (sum of incoming likelihoods), position (1 is the
-        highest), position_low, position_high, first (share of resamples in which it came first) and present
-        (share of resamples in which it had an edge at all; the interval rests on those).
+        interval over participants drawn anew; a value without an edge has the rank 0 there), wisdom (sum of
+        incoming likelihoods), position (1 is the highest), position_low, position_high (without an edge: after
+        all that have one), first (share of resamples in which it came first) and present (share of resamples
+        in which it had an edge at all).
+    outside: the values that were voted on and have no edge, with the columns of `values`; their rank is 0.
     pairs: every ordered pair that was shown, with the columns of edges (no contexts) and `kept`.
-    left_out: values that were voted on and have no edge.
-    resampled: ranks of the resamples, a column per value of `values`; nan where a value had no edge.
+    resampled: ranks of the resamples, a column per value, in the order of `values` and `outside`; nan where a
+        value had no edge.
+
+    An interval is for the rank that endless votes would give under the same rule, 0 for a value that has no edge
+    then. It is the nominal one where few pairs lie close to a threshold of the rule; where many do, ranks jump with
+    the edges and it holds that rank less often (docs/explanation/moral-graph.md has figures).
     """
 
     rule: Rule
     edges: pd.DataFrame
     values: pd.DataFrame
+    outside: pd.DataFrame
     pairs: pd.DataFrame
-    left_out: tuple[Hashable, ...]
     resampled: pd.DataFrame
     votes: int
     participants: int
@@ -50,12 +56,17 @@ class MoralGraph:
         """The value of the highest rank; None where no edge was kept."""
         return None if self.values.empty else self.values["value"].iloc[0]
 
+    @property
+    def left_out(self) -> tuple[Hashable, ...]:
+        """The values that were voted on and have no edge."""
+        return tuple(self.outside["value"])
+
     def positions(self) -> pd.DataFrame:
         """Shares of the resamples in which a value (index) held a position (columns; nan: it had no edge)."""
         held = _positions(self.resampled.to_numpy())
         table = {
             value: pd.Series(held[:, i]).value_counts(normalize=True, dropna=False)
-            for i, value in enumerate(self.resampled.columns)
+            for i, value in enumerate(self.values["value"])
         }
         return pd.DataFrame(table).T.sort_index(axis=1).fillna(0.0)
 
@@ -90,21 +101,23 @@ def build(
     cells = answers(ballots)
     counts = tally(cells, ballots.reverse)
     scores = ranks.score(ballots, cells, rule)
-    drawn = np.full((0, len(scores.present)), np.nan)
+    drawn = np.full((0, len(ballots.values)), np.nan)
     if resamples:
-        rng = np.random.default_rng(seed)
-        drawn = ranks.resample(ballots, rule, resamples, rng, progress=progress)[:, scores.present]
+        drawn = ranks.resample(ballots, rule, resamples, np.random.default_rng(seed), progress=progress)
     pairs = pairs_table(ballots, counts, rule, level)
-    values = _values(ballots, scores, drawn, level)
-    named = pd.DataFrame(drawn, columns=ballots.values[scores.present])
-    absent = np.setdiff1d(np.arange(len(ballots.values)), scores.present)
+    table = _values(ballots, scores, drawn, level)
+    inside = np.isin(np.arange(len(table)), scores.present)
+    order = ["rank", "wisdom"]
+    values = table[inside].sort_values(order, ascending=False, kind="stable", ignore_index=True)
+    outside = table[~inside].reset_index(drop=True)
+    named = pd.DataFrame(drawn, columns=ballots.values)
     return MoralGraph(
         rule=rule,
         edges=_edges(ballots, pairs),
         values=values,
+        outside=outside,
         pairs=pairs,
-        left_out=tuple(ballots.values[absent]),
-        resampled=named[values["value"].tolist()],
+        resampled=named[[*values["value"], *outside["value"]]],
         votes=ballots.votes,
         participants=len(ballots.participants),
         level=level,
@@ -169,26 +182,29 @@ def _contexts(ballots: Ballots, pairs: NDArray[np.intp]) -> list[tuple[Any, ...]
 
 
 def _values(ballots: Ballots, scores: ranks.Scores, drawn: Floats, level: float) -> pd.DataFrame:
-    low, high = _quantiles(drawn, level)
-    held = _positions(drawn)
+    """A row per value that was voted on, in the order of the ballots' codes."""
+    rank, wisdom = np.zeros((2, len(ballots.values)))
+    rank[scores.present], wisdom[scores.present] = scores.rank, scores.wisdom
+    there = np.isfinite(drawn)
+    ranked = np.where(there, drawn, 0.0)
+    held = _positions(ranked)
+    low, high = _quantiles(ranked, level)
     held_low, held_high = _quantiles(held, level)
-    there = len(drawn) > 0
-    none = np.full(len(scores.present), np.nan)
-    table = pd.DataFrame(
+    none = np.full(len(rank), np.nan)
+    return pd.DataFrame(
         {
-            "value": ballots.values[scores.present],
-            "rank": scores.rank,
+            "value": ballots.values,
+            "rank": rank,
             "low": low,
             "high": high,
-            "wisdom": scores.wisdom,
-            "position": _positions(scores.rank[None, :])[0].astype(np.int64) if len(scores.rank) else [],
+            "wisdom": wisdom,
+            "position": _positions(rank[None, :])[0].astype(np.int64),
             "position_low": held_low,
             "position_high": held_high,
-            "first": (held == 1).mean(axis=0) if there else none,
-            "present": np.isfinite(drawn).mean(axis=0) if there else none,
+            "first": ((held == 1) & there).mean(axis=0) if len(drawn) else none,
+            "present": there.mean(axis=0) if len(drawn) else none,
         }
     )
-    return table.sort_values(["rank", "wisdom"], ascending=False, kind="stable", ignore_index=True)
 
 
 def _positions(ranked: Floats) -> Floats:
@@ -200,14 +216,8 @@ def _positions(ranked: Floats) -> Floats:
 
 
 def _quantiles(drawn: Floats, level: float) -> tuple[Floats, Floats]:
-    """Lower and upper ends per column over the rows that are not nan; nan where there is none."""
-    low, high = np.full((2, drawn.shape[1]), np.nan)
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    whole = ~np.isnan(drawn).any(axis=0) & (len(drawn) > 0)
-    if whole.any():
-        low[whole], high[whole] = np.quantile(drawn[:, whole], tails, axis=0)
-    for column in np.flatnonzero(~whole):
-        there = drawn[~np.isnan(drawn[:, column]), column]
-        if len(there):
-            low[column], high[column] = np.quantile(there, tails)
+    """Lower and upper ends per column, nan without rows."""
+    if not len(drawn):
+        return np.full(drawn.shape[1], np.nan), np.full(drawn.shape[1], np.nan)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

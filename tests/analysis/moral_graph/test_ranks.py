@@ -87,7 +87,9 @@ def test_a_value_that_drops_out_is_counted_not_ranked_zero() -> None:
     present = dict(zip(graph.values["value"], graph.values["present"], strict=True))
     assert present["b"] == pytest.approx(binom.sf(1, 10, 0.3), abs=0.02)
     assert present["d"] > 0.999
-    assert graph.values["low"].min() > 0.1
+    low = dict(zip(graph.values["value"], graph.values["low"], strict=True))
+    assert low["d"] > 0.1
+    assert low["b"] == 0, "in more than 1 of 40 resamples without an edge: the interval says so"
     assert np.nansum(graph.resampled.to_numpy(), axis=1) == pytest.approx(1, abs=1e-9)
 
 
@@ -99,6 +101,18 @@ def test_positions_are_shares_and_agree_with_the_table() -> None:
     assert (graph.values["position_low"] <= graph.values["position_high"]).all()
     assert (graph.values["low"] <= graph.values["high"]).all()
     assert graph.values["position"].iloc[0] == 1
+
+
+def test_a_value_outside_the_graph_has_an_interval_too() -> None:
+    """Two of eight say wiser, too few for an edge; in some resamples there are enough."""
+    frame = many(("a", "b", 2, 4, 2), ("c", "d", 7, 0, 0))
+    graph = moral_graph.build(frame, resamples=500, seed=3)
+    outside = graph.outside.set_index("value")
+    assert set(graph.left_out) == {"a", "b"}
+    assert (outside[["rank", "low", "wisdom"]] == 0).all().all()
+    assert (outside["high"] > 0.1).all() and (outside["position"] == 3).all()
+    assert outside["present"].between(0.05, 0.5).all() and outside["position_low"]["b"] <= 2
+    assert graph.resampled.columns.tolist() == [*graph.values["value"], *graph.left_out]
 
 
 def test_without_resamples_intervals_are_missing() -> None:
