@@ -13,14 +13,19 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from elicitation.runs.models import DeskRun
 from elicitation.upgrades.models import Proposal, ProposalDecision
 from elicitation.values import cards
-from elicitation.values.mapping import ValueMapping
+from elicitation.values.mapping import Decision, ValueMapping
+from elicitation.values.models import MergeDecision, MergeProposal
 
 __all__ = [
     "Card",
+    "DeskRun",
     "Draw",
     "MappingDecision",
+    "MergeDecision",
+    "MergeProposal",
     "Proposal",
     "ProposalDecision",
     "Upgrade",
@@ -188,23 +193,17 @@ class Vote(models.Model):
 
 
 def mapping_of(study_id: uuid.UUID) -> ValueMapping:
-    """Which canonical value each card of a study belongs to: the library's first, then participants', oldest first."""
-    rows = (
-        Card.objects.filter(study_id=study_id, session__isnull=True)
-        .order_by("pk")
-        .values_list("code", flat=True)
+    """Which canonical value each card of a study belongs to: the library's first, then participants', oldest first.
+
+    Erased cards are in no value, and what they joined stays joined. Three queries.
+    """
+    mine = Card.objects.filter(study_id=study_id).order_by("pk")
+    codes = list(dict.fromkeys(mine.filter(session__isnull=True).values_list("code", flat=True)))
+    own = list(mine.filter(session__preview_arm="").values_list("code", "title"))
+    codes += [code for code, _ in own]
+    rows = MappingDecision.objects.filter(study_id=study_id)
+    decisions = tuple(
+        Decision("merge" if one.kind == "merge" else "split", tuple(one.cards), one.reason, one.by)
+        for one in rows
     )
-    codes = list(dict.fromkeys(rows))
-    own = Card.objects.filter(study_id=study_id, session__preview_arm="", title__gt="").order_by("pk")
-    codes += list(own.values_list("code", flat=True))
-    mapping, known = ValueMapping(tuple(codes)), set(codes)
-    for decision in MappingDecision.objects.filter(study_id=study_id):
-        there = [code for code in decision.cards if code in known]  # an erased card leaves its group
-        if there:
-            mapping = mapping.decide(
-                "merge" if decision.kind == "merge" else "split",
-                there,
-                reason=decision.reason,
-                by=decision.by,
-            )
-    return mapping
+    return ValueMapping(tuple(codes), decisions, frozenset(code for code, title in own if not title))

@@ -7,6 +7,7 @@ from analysis.figures.means import means
 from analysis.figures.plane import plane_points, reliance_plane
 from analysis.figures.power import power_curve
 from analysis.figures.reliability import reliability_diagram
+from analysis.figures.thresholds import rank_curve, value_curve
 
 __all__ = [
     "Figure",
@@ -15,6 +16,8 @@ __all__ = [
     "means",
     "plane_points",
     "power_curve",
+    "rank_curve",
     "reliability_diagram",
     "reliance_plane",
+    "value_curve",
 ]

@@ -1,20 +1,26 @@
-"""What the review desk shows: a fixed number of queries, whatever the number of rows."""
+"""What the review desks show: a fixed number of queries, whatever the number of rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from elicitation.models import Card, MappingDecision, Proposal, ProposalDecision, mapping_of
 from elicitation.upgrades.models import FROM, State
-from elicitation.values.rubric import QUESTIONS, TEMPLATE
+from elicitation.upgrades.prompts import CRITERIA
+from elicitation.values.deciding import against
+from elicitation.values.models import MERGE_FROM, MergeDecision, MergeProposal, MergeState
+from elicitation.values.rubric import QUESTIONS
 from llm.models import Call
 from study.registration.models import Study
 
 
 @dataclass(frozen=True)
 class UpgradeRow:
-    """A proposal with its state's label, the titles of its ends, its decisions, and what may be done about it."""
+    """A proposal with its state's label, the titles of its ends, its decisions, what its stories were checked for, and
+    what may be done about it."""
 
     proposal: Proposal
     label: str
@@ -22,6 +28,18 @@ class UpgradeRow:
     to_title: str
     decisions: list[ProposalDecision]
     may: list[str]
+    checks: list[StoryCheck]
+
+
+@dataclass(frozen=True)
+class StoryCheck:
+    """What the check said of one story: each criterion with whether it holds, its number of words, and what speaks
+    against it."""
+
+    name: str
+    words: int
+    held: list[tuple[str, bool]]
+    problems: list[str]
 
 
 def upgrade_rows(study: Study, proposals: list[Proposal]) -> list[UpgradeRow]:
@@ -38,51 +56,153 @@ def upgrade_rows(study: Study, proposals: list[Proposal]) -> list[UpgradeRow]:
             to_title=titles.get(one.to_value, one.to_value),
             decisions=decided.get(one.pk, []),
             may=[to.value for to, sources in FROM.items() if one.state in sources],
+            checks=_checks(one),
         )
         for one in proposals
     ]
 
 
+def _checks(one: Proposal) -> list[StoryCheck]:
+    told = {"there": ("The story", one.story), "back": ("The way back", one.back)}
+    return [
+        StoryCheck(
+            name,
+            len(words.split()),
+            [(meaning, bool(one.checks[way].get(aspect))) for aspect, meaning in CRITERIA.items()],
+            list(one.checks[way].get("problems", [])),
+        )
+        for way, (name, words) in told.items()
+        if way in one.checks
+    ]
+
+
 @dataclass(frozen=True)
-class MergeRow:
-    """A decision, its cards with whether they are still in one value with the first, and the judge's answers."""
+class Side:
+    """One card of a pair: its words (None: it never had any, or they were erased), and its value as it is now."""
+
+    code: str
+    card: Card | None
+    value: str
+    title: str
+    members: int
+
+    @property
+    def erased(self) -> bool:
+        return self.card is None or not self.card.title
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """A pair of cards with what the judge answered and why, its decisions, and what may be done about it.
+
+    against: the other pairs, kept apart, that a merge would also join; `blocked` where a person rejected one of them.
+    """
+
+    pair: MergeProposal
+    label: str
+    sides: list[Side]
+    held: list[tuple[str, bool]]
+    why: str
+    decisions: list[MergeDecision]
+    may: list[str]
+    against: list[MergeProposal] = field(default_factory=list)
+
+    @property
+    def blocked(self) -> bool:
+        return any(other.state == MergeState.REJECTED for other in self.against)
+
+    @property
+    def failed(self) -> list[str]:
+        """The questions that were answered with no."""
+        return [question for question, held in self.held if not held]
+
+    @property
+    def homonym(self) -> bool:
+        """Do the two bear the same title?"""
+        titles = {side.card.title.casefold() for side in self.sides if side.card and side.card.title}
+        return len(titles) == 1 and not any(side.erased for side in self.sides)
+
+    @property
+    def at_once(self) -> bool:
+        """May it be accepted without a reason?"""
+        return self.pair.state == MergeState.OPEN and not self.against
+
+
+def pair_rows(study: Study, pairs: list[MergeProposal]) -> list[PairRow]:
+    """Seven queries: cards, the mapping's three, decisions, calls, and the pairs that are kept apart."""
+    wanted = {code for one in pairs for code in (one.first, one.second)}
+    mapping = mapping_of(study.pk)
+    value, members = mapping.values(), mapping.members()
+    cards = _cards(study, wanted | {value[code] for code in wanted if code in value})
+    decided: dict[int, list[MergeDecision]] = {}
+    for said in MergeDecision.objects.filter(proposal__in=pairs).order_by("number"):
+        decided.setdefault(said.proposal_id, []).append(said)
+    data = dict(Call.objects.filter(pk__in=[one.call for one in pairs if one.call]).values_list("pk", "data"))
+    reasons = {str(pk): said.get("reason", "") for pk, said in data.items() if isinstance(said, dict)}
+    apart = list(
+        MergeProposal.objects.filter(study=study).with_state(MergeState.REJECTED, MergeState.APART)
+        if any(one.state in MERGE_FROM[MergeState.ACCEPTED] for one in pairs)
+        else ()
+    )
+
+    def side(code: str) -> Side:
+        now = value.get(code, code)
+        named = cards.get(now)
+        return Side(code, cards.get(code), now, named.title if named else "", len(members.get(now, ())))
+
+    return [
+        PairRow(
+            pair=one,
+            label=MergeState(one.state).label,
+            sides=[side(one.first), side(one.second)],
+            held=[
+                (meaning, bool(one.answers[name]))
+                for name, meaning in QUESTIONS.items()
+                if name in one.answers
+            ],
+            why=reasons.get(one.call, ""),
+            decisions=decided.get(one.pk, []),
+            may=[to.value for to, sources in MERGE_FROM.items() if one.state in sources],
+            against=against(one, apart, value) if one.state in MERGE_FROM[MergeState.ACCEPTED] else [],
+        )
+        for one in pairs
+    ]
+
+
+def counts(study: Study) -> list[tuple[str, str, int]]:
+    """How many pairs stand in which state: state, label, number. One query."""
+    held = Counter(one.state for one in MergeProposal.objects.filter(study=study).with_state().only("pk"))
+    return [(state.value, state.label, held[state.value]) for state in MergeState]
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """A decision about the mapping, and its cards with whether they are still in one value with the first."""
 
     decision: MappingDecision
     cards: list[dict[str, Any]]
-    answers: list[dict[str, Any]]
 
 
-def merge_rows(study: Study, decisions: list[MappingDecision]) -> list[MergeRow]:
-    """The cards of erased participants have no words left and say so."""
-    wanted = {code for one in decisions for code in one.cards}
-    cards = {row.code: row for row in Card.objects.filter(study=study, code__in=wanted).order_by("-pk")}
+def decision_rows(study: Study, decisions: list[MappingDecision]) -> list[DecisionRow]:
+    """The cards of erased participants have no words left and say so. Four queries."""
+    cards = _cards(study, {code for one in decisions for code in one.cards})
     value = mapping_of(study.pk).values()
-    asked = _answers(study, cards)
     return [
-        MergeRow(
+        DecisionRow(
             one,
             [
                 {
                     "code": code,
                     "card": cards.get(code),
-                    "joined": place > 0 and value.get(code) == value.get(one.cards[0]),
+                    "joined": place > 0 and code in value and value[code] == value.get(one.cards[0]),
                 }
                 for place, code in enumerate(one.cards)
             ],
-            [answer for pair, answer in asked.items() if pair <= set(one.cards)],
         )
         for one in decisions
     ]
 
 
-def _answers(study: Study, cards: dict[str, Card]) -> dict[frozenset[str], dict[str, Any]]:
-    """By pair of codes what the judge answered. One query; a call's key names the two cards' rows."""
-    code = {str(card.pk): name for name, card in cards.items()}
-    calls = Call.objects.of_study(study.pk).filter(purpose=TEMPLATE, state=Call.State.DONE)
-    found: dict[frozenset[str], dict[str, Any]] = {}
-    for key, data in calls.values_list("key", "data") if cards else ():
-        ends = [code[part] for part in key.split(":")[2:4] if part in code]
-        if len(ends) == 2 and isinstance(data, dict):
-            held = [(question, bool(data.get(name))) for name, question in QUESTIONS.items()]
-            found[frozenset(ends)] = {"ends": ends, "held": held, "reason": data.get("reason", "")}
-    return found
+def _cards(study: Study, codes: Iterable[str]) -> dict[str, Card]:
+    """The newest wording of each, by code."""
+    return {row.code: row for row in Card.objects.filter(study=study, code__in=set(codes)).order_by("pk")}

@@ -1,12 +1,21 @@
-from elicitation.review import views
+from elicitation.review import by_hand, merges, upgrades
 from study.panel.urls import ONE, inside
 
 app_name = "review"
 
 urlpatterns = [
-    inside(ONE + "upgrades/", views.upgrades, "upgrades"),
-    inside(ONE + "upgrades/propose/", views.propose, "propose"),
-    inside(ONE + "upgrades/<int:number>/", views.decide_upgrade, "decide"),
-    inside(ONE + "merges/", views.merges, "merges"),
-    inside(ONE + "merges/split/", views.split, "split"),
+    inside(ONE + "upgrades/", upgrades.upgrades, "upgrades"),
+    inside(ONE + "upgrades/propose/", upgrades.propose, "propose"),
+    inside(ONE + "upgrades/progress/", upgrades.progress, "upgrades-progress"),
+    inside(ONE + "upgrades/<int:number>/", upgrades.decide_upgrade, "decide"),
+    inside(ONE + "merges/", merges.merges, "merges"),
+    inside(ONE + "merges/progress/", merges.progress, "merges-progress"),
+    inside(ONE + "merges/search/", merges.search, "search-merges"),
+    inside(ONE + "merges/<int:number>/", merges.decide_merge, "decide-merge"),
+    inside(ONE + "merges/accept/", merges.accept_shown, "accept-merges"),
+    inside(ONE + "merges/by-hand/", by_hand.by_hand, "by-hand"),
+    inside(ONE + "merges/decisions/", merges.decisions, "decisions"),
+    inside(ONE + "merges/split/", merges.split, "split"),
+    inside(ONE + "merges/curve/", merges.curve, "curve"),
+    inside(ONE + "merges/curve/<slug:name>.svg", merges.figure, "curve-figure"),
 ]

@@ -13,6 +13,7 @@ from elicitation.models import Card
 from elicitation.stages.configs import Case, ValuesCardStage
 from elicitation.stages.earlier import said
 from elicitation.values import cards
+from elicitation.values.erasing import erase_cards
 from study.protocol.types import Protocol, Question
 from study.stages.base import AGAIN, NEXT, Answers, Move, Page, StageKind, Walk, ask
 from study.stages.columns import Column
@@ -185,7 +186,7 @@ class ValuesCard(StageKind):
         )
 
     def erased(self, session: Session) -> None:
-        Card.objects.filter(session=session).update(title="", description="", policies=[], shared=False)
+        erase_cards(session)
 
     def columns(self, stage: ValuesCardStage, protocol: Protocol) -> list[Column]:
         return []  # cards and votes are tables of their own (manage.py votes), and stand in `responses` as submitted

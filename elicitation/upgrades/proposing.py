@@ -31,6 +31,7 @@ from study.registration.models import Study
 MOST = 6  # candidate pairs a context
 CHECK_NAME = "story check"
 Say = Callable[[str], None]
+Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,10 @@ def propose(
     most: int = MOST,
     stories: int = 1,
     say: Say = lambda line: None,
+    told: Told = lambda done, total: None,
 ) -> Proposing:
-    """Propose upgrades in the protocol's contexts (or `only` some of them), `stories` versions a pair.
+    """Propose upgrades in the protocol's contexts (or `only` some of them), `stories` versions a pair; told(pairs
+    looked at, all) after each.
 
     Never inside a transaction. Raises Refused, and LLMError when the cards cannot be embedded; a pair whose answers do
     not come or cannot be used is counted and left for the next run.
@@ -111,17 +114,18 @@ def propose(
     rows = values_of(study, protocol)
     texts = [row.card().text() for row in rows]
     vectors = gateway.embed([*texts, *wanted], purpose="elicitation.embed", study=study.pk).vectors
+    work = [
+        (context, cases, (rows[pair.first], rows[pair.second]), pair, version)
+        for at, (context, cases) in enumerate(wanted.items())
+        for pair in candidates(vectors[: len(rows)], vectors[len(rows) + at], most=most)
+        for version in range(1, stories + 1)
+    ]
     done = Proposing()
-    for at, (context, cases) in enumerate(wanted.items()):
-        near = candidates(vectors[: len(rows)], vectors[len(rows) + at], most=most)
-        for number, pair in enumerate(near, start=1):
-            ends = (rows[pair.first], rows[pair.second])
-            for version in range(1, stories + 1):
-                outcome = _one(study, context, cases, ends, pair, version)
-                done = done.count(outcome) if outcome else done
-                say(
-                    f"{context}: pair {number} of {len(near)}, {ends[0].code} – {ends[1].code}: {outcome or 'known'}"
-                )
+    for number, (context, cases, ends, pair, version) in enumerate(work, start=1):
+        outcome = _one(study, context, cases, ends, pair, version)
+        done = done.count(outcome) if outcome else done
+        say(f"{number} of {len(work)}, {context}: {ends[0].code} – {ends[1].code}: {outcome or 'known'}")
+        told(number, len(work))
     return done
 
 

@@ -5,7 +5,7 @@ first cards are the same too, and nobody in one group was judged different from 
 a chain of small steps cannot join cards that no judge would call the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Judge = Callable[[int, int], bool | None]
+Told = Callable[[int, int], None]
 
 BLOCK = 1024  # rows of the distance matrix held at once
 
@@ -93,39 +94,20 @@ def _block(unit: Floats, start: int, threshold: float) -> tuple[Ints, Ints, Floa
     return first + start, second + start, distance[first, second]
 
 
-def deduplicate(vectors: ArrayLike, judge: Judge, *, threshold: float) -> Deduplication:
-    """Group the cards. judge(first, second): True same, False different, None no usable answer."""
+def deduplicate(
+    vectors: ArrayLike, judge: Judge, *, threshold: float, told: Told = lambda done, total: None
+) -> Deduplication:
+    """Group the cards. judge(first, second): True same, False different, None no usable answer. told(done, all) after
+    each candidate pair."""
     close = neighbours(vectors, threshold)
     size = len(np.asarray(vectors))
     groups = _Groups(judge, size, close)
-    for first, second in zip(close.first.tolist(), close.second.tolist(), strict=True):
+    pairs = zip(close.first.tolist(), close.second.tolist(), strict=True)
+    for done, (first, second) in enumerate(pairs, start=1):
         groups.consider(first, second)
+        told(done, len(close.first))
     canonical = tuple(groups.root(card) for card in range(size))
     return Deduplication(canonical, tuple(groups.judged.values()), len(close.first), threshold)
-
-
-def over_thresholds(result: Deduplication, thresholds: Sequence[float]) -> dict[float, tuple[int, ...]]:
-    """What lower thresholds would have given, from the judgements already made: canonical cards by threshold.
-
-    Asks the judge nothing. Raises ValueError for a threshold above the one that was judged.
-    """
-    if any(threshold > result.threshold for threshold in thresholds):
-        raise ValueError(f"nothing was judged beyond a distance of {result.threshold}")
-    return {threshold: _replay(result, threshold) for threshold in thresholds}
-
-
-def _replay(result: Deduplication, threshold: float) -> tuple[int, ...]:
-    said = {(one.first, one.second): one for one in result.judgements if one.distance <= threshold}
-    pairs = sorted(said.values(), key=lambda one: (one.distance, one.first, one.second))
-    order = Neighbours(
-        np.array([one.first for one in pairs], dtype=np.intp),
-        np.array([one.second for one in pairs], dtype=np.intp),
-        np.array([one.distance for one in pairs], dtype=np.float64),
-    )
-    groups = _Groups(lambda first, second: said[first, second].same, len(result.canonical), order)
-    for one in pairs:
-        groups.consider(one.first, one.second)
-    return tuple(groups.root(card) for card in range(len(result.canonical)))
 
 
 @dataclass

@@ -12,8 +12,11 @@ from django.db import models
 
 from elicitation.models import (
     Card,
+    DeskRun,
     Draw,
     MappingDecision,
+    MergeDecision,
+    MergeProposal,
     Proposal,
     ProposalDecision,
     Upgrade,
@@ -21,6 +24,7 @@ from elicitation.models import (
     mapping_of,
 )
 from elicitation.review.tab import elicits
+from elicitation.values.models import MergeState
 from study.evidence.declared import declare
 from study.registration.models import Study
 from study.stages.columns import Column
@@ -46,13 +50,38 @@ FIELDS: dict[type[models.Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("id", "study", "cases", "version", "mapping", "story", "back", "checks", "created_at"),
     ),
     ProposalDecision: (("proposal", "number", "state", "reason", "at"), ("id", "by")),
+    MergeProposal: (
+        ("number", "first", "second", "distance", "answers", "call", "rehearsal"),
+        ("id", "study", "rubric", "created_at"),
+    ),
+    MergeDecision: (("proposal", "number", "state", "reason", "at", "mapping"), ("id", "by")),
+    DeskRun: (
+        (),
+        (
+            "id",
+            "study",
+            "kind",
+            "settings",
+            "by",
+            "asked_at",
+            "started_at",
+            "active_at",
+            "finished_at",
+            "done",
+            "total",
+            "result",
+            "curve",
+            "figures",
+            "problem",
+        ),
+    ),
 }
 """What of each row leaves the house, and what never does."""
 
 
 def register() -> None:
     """Make the tables known to the bundle."""
-    for table in (CARDS, MAPPING, DRAWS, UPGRADES, PROPOSALS, VOTES):
+    for table in (CARDS, MAPPING, MERGES, DRAWS, UPGRADES, PROPOSALS, VOTES):
         add(table)
     for model, (out, never) in FIELDS.items():
         declare(model, out=out, never=never)
@@ -95,6 +124,24 @@ def _mapping(study: Study) -> list[Row] | None:
         }
         for one in found
     ]
+
+
+def _merges(study: Study) -> list[Row] | None:
+    """The judge's reasons stay: they may quote words that were not shared."""
+    if not elicits(study):
+        return None
+    found = MergeDecision.objects.filter(proposal__study=study).select_related("proposal", "mapping")
+    return [
+        {
+            "pair": one.proposal.number, "turn": one.number, "state": one.state, "reason": one.reason or None,
+            "at": one.at, "first": one.proposal.first, "second": one.proposal.second,
+            "distance": one.proposal.distance,
+            "failed": "|".join(name for name, held in one.proposal.answers.items() if not held),
+            "mapping": one.mapping.number if one.mapping else None, "rehearsal": one.proposal.rehearsal,
+            "call": one.proposal.call or None,
+        }
+        for one in found.order_by("proposal__number", "number")
+    ]  # fmt: skip
 
 
 def _draws(study: Study) -> list[Row] | None:
@@ -187,6 +234,25 @@ MAPPING = AddedTable(
         ("at", "time", "when"),
     ),
     _mapping,
+)
+MERGES = AddedTable(
+    "merges",
+    _columns(
+        "merges",
+        ("pair", "integer", "two cards that were compared"),
+        ("turn", "integer", "decisions in order; 1 is the judge's or a person's"),
+        ("state", "category", "what was decided", tuple(MergeState.values)),
+        ("reason", "text", "why"),
+        ("at", "time", "when"),
+        ("first", "text", "code of the older card"),
+        ("second", "text", "code of the younger card"),
+        ("distance", "number", "cosine distance; empty: brought together by hand"),
+        ("failed", "text", "questions of the rubric answered with no"),
+        ("mapping", "integer", "decision of the mapping that it became"),
+        ("rehearsal", "boolean", "judged by the rehearsal model"),
+        ("call", "text", "id of the model call behind the answers"),
+    ),
+    _merges,
 )
 DRAWS = AddedTable(
     "draws",

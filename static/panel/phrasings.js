@@ -1,4 +1,5 @@
-// Keys of the review desk: j and k walk through the texts, a approves, r and e open their fields, ? shows the keys.
+// Keys of the review desks: j and k walk through the texts, ? shows the keys; every other letter presses the button or
+// opens the part that bears it (data-key), such as a to approve, r to reject, e to edit, u to undo.
 "use strict";
 
 document.addEventListener("keydown", (event) => {
@@ -21,22 +22,27 @@ document.addEventListener("keydown", (event) => {
     keys.open = true;
     keys.querySelector("summary").focus();
     event.preventDefault();
-  } else if (here && ["a", "r", "e"].includes(event.key)) {
-    use(here.querySelector(`[data-key="${event.key}"]`));
-    event.preventDefault();
+  } else if (here && /^[a-z]$/.test(event.key)) {
+    const control = here.querySelector(`[data-key="${event.key}"]`);
+    if (control) {
+      use(control);
+      event.preventDefault();
+    }
   }
 });
 
 // A button is pressed; a closed part is opened and its first field focused.
 function use(control) {
-  if (!control) return;
   if (control.matches("button")) { control.click(); return; }
   control.open = true;
   control.querySelector("input[type=text], textarea").focus();
 }
 
-// After a decision the page comes back at the text that was decided about.
+// After a decision the page comes back at the text that was decided about; where a filter took it away, at the next one.
 window.addEventListener("DOMContentLoaded", () => {
-  const text = location.hash.startsWith("#text-") && document.querySelector(`[data-text]${location.hash}`);
+  const number = /^#text-(\d+)$/.exec(location.hash)?.[1];
+  if (!number) return;
+  const later = [...document.querySelectorAll("[data-number]")].find((one) => Number(one.dataset.number) > Number(number));
+  const text = document.getElementById(`text-${number}`) || later || [...document.querySelectorAll("[data-number]")].pop();
   if (text) text.focus();
 });

@@ -17,7 +17,15 @@ EACH = 4  # votes on every pair: three "wiser" and one "not sure" keep it as an 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def crowd(values: int, edges: int, *, people: int, seed: int = 1, protocol: Protocol | None = None) -> Study:
+def crowd(
+    values: int,
+    edges: int,
+    *,
+    people: int,
+    seed: int = 1,
+    protocol: Protocol | None = None,
+    close: bool = True,
+) -> Study:
     """The study: `edges` pairs of `values` values, in the contexts and cases of the protocol (the shipped one), four
     votes on each; everybody on a pair gave the same answer to the
     protocol's last grouping question; the votes spread over ten
@@ -61,7 +69,8 @@ def crowd(values: int, edges: int, *, people: int, seed: int = 1, protocol: Prot
         for n, upgrade in enumerate(upgrades)
         for k in range(EACH)
     )  # fmt: skip
-    actions.close(study=study, by=None)
+    if close:
+        actions.close(study=study, by=None)
     study.refresh_from_db()
     return study
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from elicitation.upgrades import tasks
+from elicitation.runs import actions
+from elicitation.runs.models import DeskRun
 from elicitation.upgrades.deciding import decide
 from elicitation.upgrades.models import Proposal, State
 from elicitation.upgrades.proposing import MOST, propose
@@ -46,7 +47,8 @@ class Command(BaseCommand):
 
     def propose(self, study: Study, options: dict[str, Any]) -> None:
         if options["queue"]:
-            tasks.propose.delay(str(study.pk), options["most"], options["stories"])
+            wanted = {name: options[name] for name in ("most", "stories")}
+            actions.ask(study=study, kind=DeskRun.Kind.UPGRADES, by=options["by"], settings=wanted)
             self.stdout.write("A worker proposes; `list` shows what came.")
             return
         done = propose(

@@ -162,7 +162,7 @@ def test_a_protocol_that_says_nothing_draws_its_own_stories_and_keeps_its_hash()
 def test_the_command_proposes_with_progress_lists_and_decides(study: Study, model: Any) -> None:
     out = io.StringIO()
     call_command("upgrades", study.slug, "propose", most=1, stories=2, stdout=out)
-    assert "pair 1 of 1" in out.getvalue()
+    assert "1 of 4, When" in out.getvalue()
     assert "4 pairs: 4 to review" in out.getvalue()
     call_command("upgrades", study.slug, "approve", number=1, by="ada", stdout=out)
     listed = io.StringIO()
@@ -177,8 +177,13 @@ def test_the_command_proposes_with_progress_lists_and_decides(study: Study, mode
 
 
 def test_a_worker_proposes_too_and_twice_is_once(study: Study, model: Any) -> None:
-    from elicitation.upgrades import tasks
+    from elicitation.runs import actions, tasks
 
-    tasks.propose(str(study.pk), 1, 1)
-    tasks.propose(str(study.pk), 1, 1)
+    run = actions.ask(study=study, kind="upgrades", by="ada", settings={"most": 1})
+    tasks.search(run.pk)
+    tasks.search(run.pk)
+    run.refresh_from_db()
+    assert (run.done, run.total, run.problem) == (2, 2, "")
+    assert run.result is not None
+    assert run.result["pairs"] == 2
     assert Proposal.objects.filter(study=study).count() == 2

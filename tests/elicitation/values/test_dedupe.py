@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from analysis.completeness import over_thresholds as completeness_over_thresholds
-from elicitation.values.dedupe import deduplicate, neighbours, over_thresholds
+from elicitation.values.dedupe import deduplicate, neighbours
 
 
 def angles(*degrees: float) -> np.ndarray:
@@ -99,29 +98,6 @@ def test_the_order_of_asking_is_fixed() -> None:
     vectors = np.random.default_rng(3).normal(size=(60, 4))
     one, two = (deduplicate(vectors, lambda a, b: (a + b) % 3 > 0, threshold=0.3) for _ in range(2))
     assert one == two
-
-
-def test_lower_thresholds_are_read_from_the_same_judgements() -> None:
-    cards = angles(0, 2, 30, 36)
-    found = deduplicate(cards, lambda a, b: True, threshold=distance(8))
-    curve = over_thresholds(found, [distance(1), distance(3), distance(8)])
-    assert [len(set(canonical)) for canonical in curve.values()] == [4, 3, 2]
-    assert curve[distance(8)] == found.canonical
-    with pytest.raises(ValueError, match="nothing was judged beyond"):
-        over_thresholds(found, [0.5])
-
-
-def test_the_curve_goes_on_to_completeness() -> None:
-    import pandas as pd
-
-    found = deduplicate(angles(0, 2, 30, 36), lambda a, b: True, threshold=distance(8))
-    mappings = {
-        at: dict(enumerate(canonical)) for at, canonical in over_thresholds(found, [0.0, distance(8)]).items()
-    }
-    table = completeness_over_thresholds(
-        pd.DataFrame({"participant": [1, 2, 3, 4], "card": range(4)}), mappings
-    )
-    assert table["values"].tolist() == [4, 2]
 
 
 def test_neighbours_of_five_thousand_cards_take_seconds() -> None:
