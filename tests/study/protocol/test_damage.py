@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
+import yaml as pyyaml
 
 from study.protocol import Problem, ProtocolError, canonical, lint, read
+from study.protocol.yaml import parse
 from tests.study.protocol.small import TEXT
 
 BITS = [
@@ -51,3 +54,25 @@ def test_damage_is_named_and_never_crashes(seed: int) -> None:
         for problem in problems:
             assert problem.message
             assert problem.line >= 1, problem
+
+
+def _value(text: str) -> tuple[Any, Any] | None:
+    try:
+        return parse(text)
+    except ProtocolError:
+        return None
+
+
+def test_the_quick_parser_reads_what_the_plain_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values are equal wherever both accept, and what PyYAML accepts is never refused."""
+    rng = random.Random(3)
+    texts = [_damaged(rng) for _ in range(150)]
+    found = [_value(text) for text in texts]
+    monkeypatch.setattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
+    plain = [_value(text) for text in texts]
+    assert sum(one is not None for one in plain) > 20
+    assert [repr(one[0]) if one else None for one in plain] == [
+        repr(one[0]) if one and other else None for one, other in zip(found, plain, strict=True)
+    ]
+    lines = [(one[1], other[1]) for one, other in zip(found, plain, strict=True) if one and other]
+    assert all(one == other for one, other in lines)
