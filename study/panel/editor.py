@@ -79,7 +79,7 @@ def _opened(request: HttpRequest, slug: str, part: str) -> tuple[Seen, Held]:
     seen = study_for(request, slug, Right.EDIT)
     if part not in PARTS:
         raise Http404
-    return seen, held(Study.objects.get(pk=seen.study.pk))
+    return seen, held(seen.study)
 
 
 def _address(request: HttpRequest, seen: Seen, part: str) -> str:

@@ -16,7 +16,6 @@ from study.panel.frame import page
 from study.panel.models import DraftVersion
 from study.protocol import ProtocolError
 from study.registration.errors import Refused
-from study.registration.models import Study
 
 A_PAGE = 50
 
@@ -27,7 +26,7 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
     seen = study_for(request, slug, Right.EDIT)
     kept = DraftVersion.objects.filter(study=seen.study).defer("text").select_related("by")
     listed = Paginator(kept, A_PAGE).get_page(request.GET.get("page"))
-    document = held(Study.objects.get(pk=seen.study.pk))
+    document = held(seen.study)
     return page(
         request, "panel/versions.html", seen, "protocol", listed=listed, document=document, parts=TABS
     )

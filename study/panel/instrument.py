@@ -13,7 +13,6 @@ from study.panel.documents import held
 from study.panel.frame import page
 from study.protocol import Protocol, stimulus
 from study.protocol.types import Arm, Item, Question, Scale
-from study.registration.models import Study
 
 MARKDOWN = ("intro", "text", "pages")
 ASKED = ("initial_questions", "questions")
@@ -37,7 +36,7 @@ class Shown:
 def instrument(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole instrument in one of its languages."""
     seen = study_for(request, slug, Right.SEE)
-    document = held(Study.objects.get(pk=seen.study.pk))
+    document = held(seen.study)
     protocol = document.protocol
     language = request.GET.get("lang", "")
     language = language if language in protocol.languages else protocol.languages[0]

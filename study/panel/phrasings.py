@@ -42,7 +42,7 @@ STATES = [
 
 def _opened(request: HttpRequest, slug: str, right: Right) -> tuple[Seen, Protocol]:
     seen = study_for(request, slug, right)
-    return seen, held(Study.objects.get(pk=seen.study.pk)).protocol
+    return seen, held(seen.study).protocol
 
 
 @require_safe

@@ -11,7 +11,6 @@ from study.panel.access import Right, study_for
 from study.panel.documents import held
 from study.panel.frame import page
 from study.protocol import Protocol
-from study.registration.models import Study
 from study.session.links import preview_path
 from study.session.walks import pages_of, preview_walk
 from study.stages.base import Page
@@ -23,7 +22,7 @@ WIDTHS = {"phone": "Phone", "desktop": "Desktop"}
 def preview(request: HttpRequest, slug: str, arm: str) -> HttpResponse:
     """One arm's pages, and the chosen one in a frame: a session outside all counts that begins there."""
     seen = study_for(request, slug, Right.SEE)
-    protocol = held(Study.objects.get(pk=seen.study.pk)).protocol
+    protocol = held(seen.study).protocol
     if arm not in protocol.arms_by_id:
         raise Http404
     language = request.GET.get("lang", "")

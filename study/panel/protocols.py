@@ -49,7 +49,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _opened(request: HttpRequest, slug: str, right: Right) -> tuple[Seen, Held]:
     seen = study_for(request, slug, right)
-    return seen, held(Study.objects.get(pk=seen.study.pk))
+    return seen, held(seen.study)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

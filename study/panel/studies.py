@@ -70,7 +70,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def study(request: HttpRequest, slug: str) -> HttpResponse:
     """What a study is, where it stands, its links, and what can be done now."""
     seen = study_for(request, slug, Right.SEE)
-    document = held(Study.objects.get(pk=seen.study.pk))
+    document = held(seen.study)
     [row] = standings(with_latest(visible(request.user)).filter(pk=seen.study.pk))
     protocol = document.protocol
     registration = document.registration
