@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
@@ -26,6 +26,9 @@ from study.registration.models import Study
 from study.session.models import Session
 from study.session.walks import pages_of, preview_walk
 from study.stages.base import Walk
+
+if TYPE_CHECKING:
+    from analysis.attrition import Attrition
 
 Outcome = Session.Outcome
 LATEST = 200
@@ -161,17 +164,13 @@ def drop_out(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
 
 def attrition(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
     """Losses by arm with the test of equal shares; `alarm` below the one-per-cent level, `why` where untestable."""
-    import numpy as np
-
-    from analysis.attrition import differential_attrition
-
     lost = {arm: total(c for c in found if c.arm == arm and c.lost) for arm in protocol.arms_by_id}
     ended = {
         arm: lost[arm] + total(c for c in found if c.arm == arm and c.outcome == Outcome.COMPLETE)
         for arm in protocol.arms_by_id
     }
     try:
-        result = differential_attrition(lost, ended, rng=np.random.default_rng(1))
+        result = _equal_shares(tuple(lost.items()), tuple(ended.items()))
     except ValueError as reason:
         return {"why": str(reason), "ended": sum(ended.values()), "lost": sum(lost.values())}
     rows = [
@@ -185,6 +184,17 @@ def attrition(found: Sequence[Cell], protocol: Protocol) -> dict[str, Any]:
         for r in result.arms
     ]
     return {"result": result, "alarm": result.p < ALARM, "rows": rows}
+
+
+@lru_cache(maxsize=256)
+def _equal_shares(lost: tuple[tuple[str, int], ...], ended: tuple[tuple[str, int], ...]) -> Attrition:
+    """The test of these counts, once a process: monitors ask every few seconds, and most often nobody has left since.
+    Raises ValueError."""
+    import numpy as np  # with scipy: only for who watches
+
+    from analysis.attrition import differential_attrition
+
+    return differential_attrition(dict(lost), dict(ended), rng=np.random.default_rng(1))
 
 
 def slots_of(study: Study) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Case, Count, Max, OuterRef, QuerySet, Subquery, When
 from django.db.models.fields.json import KT
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -45,7 +45,8 @@ def with_latest(studies: QuerySet[Study]) -> QuerySet[Study]:
     return studies.annotate(
         latest_sha256=Subquery(latest.values("sha256")[:1]),
         latest_version=Subquery(latest.values("version")[:1]),
-        until=KT("draft__sample__until"),
+        # only where it is looked at: it is taken from a long document, which would be unpacked for every study
+        until=Case(When(state__in=(State.COLLECTING, State.PAUSED), then=KT("draft__sample__until"))),
     )
 
 

@@ -174,6 +174,9 @@ class Session(models.Model):
             # without `active_at`, which every page changes: such an update would touch every index of the row
             models.Index(fields=["study"], name="sessions_under_way", condition=Q(outcome="")),
             models.Index(fields=["study", "outcome"], name="sessions_by_outcome"),
+            models.Index(
+                fields=["study", "-started_at", "id"], name="latest_arrivals", condition=Q(preview_arm="")
+            ),
         ]
 
     def __str__(self) -> str:
