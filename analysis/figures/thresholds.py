@@ -28,7 +28,8 @@ def value_curve(table: pd.DataFrame, *, threshold: float, title: str = "") -> Fi
             axes.fill_between(at, low, high, color=COLOURS[1], alpha=0.16, linewidth=0)
             axes.plot(at, rows["richness"], color=COLOURS[1], marker="s", markersize=3.5,
                       label="expected in all, from participants' cards (Chao2)")  # fmt: skip
-        axes.plot(at, rows["values"], color=COLOURS[0], marker="o", markersize=4, label="values of all cards")
+        axes.step(at, rows["values"], where="post", color=COLOURS[0], marker="o", markersize=3.5,
+                  label="values of all cards")  # fmt: skip
         _mark(axes, threshold)
         axes.set(xlabel="cosine distance within which cards can be one value", ylabel="number of values")
         axes.set_ylim(bottom=0)
@@ -57,8 +58,8 @@ def rank_curve(table: pd.DataFrame, *, threshold: float, title: str = "") -> Fig
 
     Raises ValueError for missing columns, for a table without a rank, and for more than 7 values.
     """
+    require(table, ["rank", "low", "high"], "table")
     rows = _rows(table, ["value"]).dropna(subset=["rank"])
-    require(rows, ["rank", "low", "high"], "table")
     lines = {str(name): part for name, part in rows.groupby("value", sort=False)}
     if not lines or len(lines) > MOST_LINES:
         raise ValueError(f"table: {len(lines)} values with a rank; from 1 to {MOST_LINES} can be drawn")
@@ -85,8 +86,6 @@ def rank_curve(table: pd.DataFrame, *, threshold: float, title: str = "") -> Fig
 
 def _rows(table: pd.DataFrame, also: list[str]) -> pd.DataFrame:
     require(table, ["threshold", *also], "table")
-    if table.empty:
-        raise ValueError("table: there is no row to draw")
     for name in ("threshold", *also):
         complete(table, name)
     numbers(table, "threshold", 0, 2)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from elicitation.models import Card, mapping_of
 from elicitation.values import deciding
+from elicitation.values.mapping import members_of
 from study.panel.access import Right, study_for, visitor
 from study.panel.frame import page
 from study.registration.errors import Refused
@@ -49,8 +50,8 @@ def by_hand(request: HttpRequest, slug: str) -> HttpResponse:
 def values_with(study: Study, words: str, chosen: list[str]) -> tuple[list[Value], list[Value], bool]:
     """The chosen values; the others with a card in which every word stands (all of them for no word), the first forty;
     and whether there are more. Each is its oldest card and its number of cards. Five queries."""
-    mapping = mapping_of(study.pk)
-    value, members = mapping.values(), mapping.members()
+    value = mapping_of(study.pk).values()
+    members = members_of(value)
     hit = Card.objects.filter(study=study).annotate(attended=Cast("policies", TextField()))
     for word in words.replace("\x00", "").split()[:MOST_WORDS]:
         hit = hit.filter(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from elicitation.models import Card, MappingDecision, Proposal, ProposalDecision, mapping_of
 from elicitation.upgrades.models import FROM, State
 from elicitation.upgrades.prompts import CRITERIA
-from elicitation.values.deciding import against
+from elicitation.values.deciding import against, uncompared
+from elicitation.values.mapping import members_of
 from elicitation.values.models import MERGE_FROM, MergeDecision, MergeProposal, MergeState
 from elicitation.values.rubric import QUESTIONS
 from llm.models import Call
@@ -96,6 +96,7 @@ class PairRow:
     """A pair of cards with what the judge answered and why, its decisions, and what may be done about it.
 
     against: the other pairs, kept apart, that a merge would also join; `blocked` where a person rejected one of them.
+    uncompared: a merge would also make two values one whose oldest cards were not judged the same.
     """
 
     pair: MergeProposal
@@ -106,6 +107,7 @@ class PairRow:
     decisions: list[MergeDecision]
     may: list[str]
     against: list[MergeProposal] = field(default_factory=list)
+    uncompared: bool = False
 
     @property
     def blocked(self) -> bool:
@@ -125,30 +127,33 @@ class PairRow:
     @property
     def at_once(self) -> bool:
         """May it be accepted without a reason?"""
-        return self.pair.state == MergeState.OPEN and not self.against
+        return self.pair.state == MergeState.OPEN and not self.against and not self.uncompared
 
 
 def pair_rows(study: Study, pairs: list[MergeProposal]) -> list[PairRow]:
-    """Seven queries: cards, the mapping's three, decisions, calls, and the pairs that are kept apart."""
+    """Seven queries: cards, the mapping's three, decisions, calls, and the other pairs of the same values."""
     wanted = {code for one in pairs for code in (one.first, one.second)}
-    mapping = mapping_of(study.pk)
-    value, members = mapping.values(), mapping.members()
-    cards = _cards(study, wanted | {value[code] for code in wanted if code in value})
+    value = mapping_of(study.pk).values()
+    members = members_of(value)
+    named = {value[code] for code in wanted if code in value}
+    cards = _cards(study, wanted | named)
     decided: dict[int, list[MergeDecision]] = {}
     for said in MergeDecision.objects.filter(proposal__in=pairs).order_by("number"):
         decided.setdefault(said.proposal_id, []).append(said)
     data = dict(Call.objects.filter(pk__in=[one.call for one in pairs if one.call]).values_list("pk", "data"))
     reasons = {str(pk): said.get("reason", "") for pk, said in data.items() if isinstance(said, dict)}
-    apart = list(
-        MergeProposal.objects.filter(study=study).with_state(MergeState.REJECTED, MergeState.APART)
+    near = list(
+        MergeProposal.objects.filter(study=study)
+        .within({code for one in named for code in members[one]})
+        .with_state()
         if any(one.state in MERGE_FROM[MergeState.ACCEPTED] for one in pairs)
         else ()
     )
 
     def side(code: str) -> Side:
         now = value.get(code, code)
-        named = cards.get(now)
-        return Side(code, cards.get(code), now, named.title if named else "", len(members.get(now, ())))
+        title = cards[now].title if now in cards else ""
+        return Side(code, cards.get(code), now, title, len(members.get(now, ())))
 
     return [
         PairRow(
@@ -163,7 +168,8 @@ def pair_rows(study: Study, pairs: list[MergeProposal]) -> list[PairRow]:
             why=reasons.get(one.call, ""),
             decisions=decided.get(one.pk, []),
             may=[to.value for to, sources in MERGE_FROM.items() if one.state in sources],
-            against=against(one, apart, value) if one.state in MERGE_FROM[MergeState.ACCEPTED] else [],
+            against=against(one, near, value) if one.state in MERGE_FROM[MergeState.ACCEPTED] else [],
+            uncompared=one.state == MergeState.OPEN and uncompared(one, near, value),
         )
         for one in pairs
     ]
@@ -171,8 +177,8 @@ def pair_rows(study: Study, pairs: list[MergeProposal]) -> list[PairRow]:
 
 def counts(study: Study) -> list[tuple[str, str, int]]:
     """How many pairs stand in which state: state, label, number. One query."""
-    held = Counter(one.state for one in MergeProposal.objects.filter(study=study).with_state().only("pk"))
-    return [(state.value, state.label, held[state.value]) for state in MergeState]
+    held = MergeProposal.objects.filter(study=study).by_state()
+    return [(state.value, state.label, held.get(state.value, 0)) for state in MergeState]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from elicitation.votes.table import votes_of
 from study.analyses.blinding import may_see_outcomes
 from study.registration.models import Study
 
-STOPS = 11  # distances from 0 to the threshold
+STOPS = 21  # distances from 0 to the threshold; ranks are computed at every second
 TOP = 5  # values whose ranks are drawn
 RESAMPLES = 200
 SEED = 404
@@ -36,12 +36,13 @@ KEPT_APART = (MergeState.APART, MergeState.REJECTED)
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two cards that were compared. distance: 0 to 2; None where a person brought them together. same: as it stands now
-    (open pairs count as the judge said)."""
+    (open pairs count as the judge said). accepted: a person said so."""
 
     first: str
     second: str
     distance: float | None
     same: bool
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,30 +58,35 @@ def groups_at(
     values: dict[str, str], pairs: Iterable[Pair], threshold: float, gone: frozenset[str] = frozenset()
 ) -> dict[str, str]:
     """Card to value when only pairs within `threshold` can be joined, beginning from `values`; the order of its keys is
-    the cards' age, and a group is named by its oldest card. Two groups with cards that are kept apart stay apart.
+    the cards' age, and a group is named by its oldest card. As in the search, two groups become one when their oldest
+    cards are the same (at whatever distance) and nobody keeps two of their cards apart, or because a person said so.
     Cards that are gone hold others together and are in no value.
 
     >>> groups_at(dict(a="a", b="b", c="c"), [Pair("a", "b", 0.1, True), Pair("b", "c", 0.2, True)], 0.1)
     {'a': 'a', 'b': 'a', 'c': 'c'}
     """
-    held: dict[str, set[str]] = {}
-    for card, value in values.items():
-        held.setdefault(value, set()).add(card)
-    group = {card: held[value] for card, value in values.items()}
-    known = [pair for pair in pairs if pair.first in group and pair.second in group]
+    age = {card: place for place, card in enumerate(values)}
+    known = [pair for pair in pairs if pair.first in age and pair.second in age]
+    near = [pair for pair in known if pair.same and (pair.distance or 0.0) <= threshold + 1e-12]
+    same = {frozenset((pair.first, pair.second)) for pair in known if pair.same}
     apart: dict[str, set[str]] = {}
     for pair in known:
         if not pair.same:
             apart.setdefault(pair.first, set()).add(pair.second)
             apart.setdefault(pair.second, set()).add(pair.first)
-    same = [pair for pair in known if pair.same and (pair.distance or 0.0) <= threshold + 1e-12]
-    for pair in sorted(same, key=lambda pair: (pair.distance or 0.0, pair.first, pair.second)):
+    held: dict[str, set[str]] = {}
+    for card, value in values.items():
+        held.setdefault(value, set()).add(card)
+    group = {card: held[value] for card, value in values.items()}
+    for pair in sorted(near, key=lambda pair: (pair.distance or 0.0, age[pair.first], age[pair.second])):
         one, other = group[pair.first], group[pair.second]
-        if one is not other and not any(apart.get(card, set()) & other for card in one):
+        oldest = frozenset(min(cards, key=age.__getitem__) for cards in (one, other))
+        told_apart = any(apart.get(card, set()) & other for card in one)
+        if one is not other and (pair.accepted or (oldest in same and not told_apart)):
             joined = one | other
             group.update(dict.fromkeys(joined, joined))
-    oldest: dict[int, str] = {}
-    return {card: oldest.setdefault(id(group[card]), card) for card in values if card not in gone}
+    named: dict[int, str] = {}
+    return {card: named.setdefault(id(group[card]), card) for card in values if card not in gone}
 
 
 def of_study(study: Study, threshold: float, alive: Callable[[], None] = lambda: None) -> Curve:
@@ -96,15 +102,23 @@ def of_study(study: Study, threshold: float, alive: Callable[[], None] = lambda:
     for row, heard in zip(rows, _completeness(study, groups), strict=False):
         row |= heard
     if may_see_outcomes(study):
-        for row, ranks in zip(rows, _ranks(study, groups, threshold, alive), strict=False):
-            row["ranks"] = ranks
+        ranked = {at: groups[at] for n, at in enumerate(stops) if n % 2 == 0 or at == round(threshold, 4)}
+        ranks = _ranks(study, ranked, threshold, alive)
+        rows = [
+            row | ({"ranks": ranks[row["threshold"]]} if row["threshold"] in ranks else {}) for row in rows
+        ]
     return Curve(rows, _figures(rows, threshold))
 
 
 def pairs_of(study: Study) -> list[Pair]:
     """Every pair that was compared or brought together, as it stands."""
     found = MergeProposal.objects.filter(study=study).with_state()
-    return [Pair(one.first, one.second, one.distance, one.state not in KEPT_APART) for one in found]
+    return [
+        Pair(
+            one.first, one.second, one.distance, one.state not in KEPT_APART, one.state == MergeState.ACCEPTED
+        )
+        for one in found
+    ]
 
 
 def _without_pairs(study: Study, mapping: ValueMapping) -> dict[str, str]:
@@ -141,12 +155,12 @@ def _plain(value: Any) -> Any:
 
 def _ranks(
     study: Study, groups: dict[float, dict[str, str]], threshold: float, alive: Callable[[], None]
-) -> list[list[dict[str, Any]]]:
+) -> dict[float, list[dict[str, Any]]]:
     """By distance the ranks of the values that are highest at the threshold in use (or at the nearest distance with an
     edge), with their intervals."""
     found = votes_of(study, version=0)
     if found.votes.empty:
-        return []
+        return {}
     titles = dict(zip(found.cards["value"], found.cards["title"], strict=True))
     tables = {}
     for at, group in groups.items():
@@ -162,17 +176,17 @@ def _ranks(
         alive()
     drawn = {at: table for at, table in tables.items() if table is not None and len(table)}
     if not drawn:
-        return []
+        return {}
     top = drawn[min(drawn, key=lambda at: abs(at - threshold))].index[:TOP].tolist()
-    return [
-        [
+    return {
+        at: [
             {"value": value, "title": titles.get(value, value)}
             | {name: _plain(table.at[value, name]) for name in ("rank", "low", "high")}
             for value in top
             if table is not None and value in table.index
         ]
-        for table in tables.values()
-    ]
+        for at, table in tables.items()
+    }
 
 
 def _figures(rows: Sequence[dict[str, Any]], threshold: float) -> dict[str, str]:

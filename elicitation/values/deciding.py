@@ -213,12 +213,12 @@ def _new(desk: _Desk, first: str, second: str) -> MergeProposal:
 
 
 def _accept(desk: _Desk, pair: MergeProposal, reason: str) -> MergeDecision:
-    value = desk.mapping.values()
+    value, others = desk.mapping.values(), desk.pairs.values()
     if not _ends(pair, value):
         raise Refused("A card of this pair was erased.")
     if getattr(pair, "state", "") == MergeState.APART and not reason:
         raise Refused("The judge keeps the two apart: say why they are one value.")
-    for other in against(pair, desk.pairs.values(), value):
+    for other in against(pair, others, value):
         if other.state == MergeState.REJECTED:
             raise Refused(
                 f"This would also join the cards of pair {other.number}, which was rejected{_since(other)}. "
@@ -229,6 +229,11 @@ def _accept(desk: _Desk, pair: MergeProposal, reason: str) -> MergeDecision:
                 f"This would also join the cards of pair {other.number}, which the judge keeps apart: say why they are "
                 "one value."
             )
+    if not reason and uncompared(pair, others, value):
+        raise Refused(
+            f"This would make the values {value[pair.first]} and {value[pair.second]} one, and the cards that name "
+            "them were not judged the same: say why they are one value."
+        )
     why = f"pair {pair.number}: {reason}" if reason else f"pair {pair.number}, distance {pair.distance:.3f}"
     made = desk.add("merge", [pair.first, pair.second], why[:LONGEST_REASON])
     return desk.say(pair, MergeState.ACCEPTED, reason, mapping=made)
@@ -249,6 +254,18 @@ def against(
         and {value.get(other.first), value.get(other.second)} == ends
     ]
     return sorted(found, key=lambda other: apart.index(MergeState(other.state)))
+
+
+def uncompared(pair: MergeProposal, others: Iterable[MergeProposal], value: dict[str, str]) -> bool:
+    """Would a merge join two values whose oldest cards nobody called the same? A chain of small steps must not make one
+    what no judge would; the same rule as in `dedupe`."""
+    ends = {value.get(pair.first), value.get(pair.second)}
+    if len(ends) < 2 or ends == {pair.first, pair.second}:
+        return False
+    return not any({other.first, other.second} == ends and other.state in SAME for other in others)
+
+
+SAME = (MergeState.OPEN, MergeState.ACCEPTED, MergeState.CLOSED)
 
 
 def _undo(desk: _Desk, pair: MergeProposal, reason: str) -> MergeDecision:

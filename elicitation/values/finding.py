@@ -80,14 +80,15 @@ AUDITED = ("threshold", "candidates", "checks", "undecided", "proposed")
 
 
 def known_pairs(study: Study, mapping: ValueMapping) -> dict[frozenset[str], bool]:
-    """By pair of values what is known without asking: whether they are one. Whoever kept two cards apart kept their
-    values apart."""
+    """By pair of values what is known without asking: whether they are one. Whoever kept two of their cards apart kept
+    the values apart; that two of their cards are the same says nothing yet about the cards that name them."""
     value = mapping.values()
     found: dict[frozenset[str], bool] = {}
     for pair in MergeProposal.objects.filter(study=study).with_state():
         ends = frozenset(filter(None, (value.get(pair.first), value.get(pair.second))))
-        if len(ends) == 2:
-            found[ends] = found.get(ends, True) and pair.state == MergeState.OPEN
+        same = pair.state == MergeState.OPEN
+        if len(ends) == 2 and (not same or ends == {pair.first, pair.second}):
+            found[ends] = found.get(ends, True) and same
     return found
 
 

@@ -60,10 +60,7 @@ class ValueMapping:
 
     def members(self) -> dict[str, tuple[str, ...]]:
         """The cards of each canonical value, oldest first."""
-        found: dict[str, list[str]] = {}
-        for card, value in self.values().items():
-            found.setdefault(value, []).append(card)
-        return {value: tuple(cards) for value, cards in found.items()}
+        return members_of(self.values())
 
     def taken_back(self, number: int) -> tuple[str, ...]:
         """The cards to split off so that merge `number` (from 1) joins nothing any more: those that it alone holds with
@@ -94,6 +91,18 @@ class ValueMapping:
             Decision(row["kind"], tuple(row["cards"]), row["reason"], row["by"]) for row in data["decisions"]
         )
         return cls(tuple(data["cards"]), tuple(rows), frozenset(data.get("gone", ())))
+
+
+def members_of(values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The cards of each value, in their order; `values` is card to value.
+
+    >>> members_of({"a": "a", "b": "b", "c": "a"})
+    {'a': ('a', 'c'), 'b': ('b',)}
+    """
+    found: dict[str, list[str]] = {}
+    for card, value in values.items():
+        found.setdefault(value, []).append(card)
+    return {value: tuple(cards) for value, cards in found.items()}
 
 
 def _check(decision: Decision, known: set[str]) -> None:

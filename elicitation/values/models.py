@@ -4,7 +4,7 @@ decision."""
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
@@ -31,6 +31,11 @@ class MergeProposalQuerySet(models.QuerySet["MergeProposal"]):
         last = MergeDecision.objects.filter(proposal=OuterRef("pk")).order_by("-number")
         found = self.annotate(**{name: Subquery(last.values(name)[:1]) for name in ("state", "reason")})
         return found.filter(Q(("state__in", states))) if states else found
+
+    def by_state(self) -> dict[str, int]:
+        """How many stand in which state."""
+        found = self.with_state().values(standing=F("state")).annotate(pairs=Count("pk")).order_by()
+        return {row["standing"]: row["pairs"] for row in found}
 
     def within(self, codes: set[str]) -> MergeProposalQuerySet:
         """Those between two of these cards."""

@@ -21,8 +21,10 @@ from analysis.figures import (
     means,
     plane_points,
     power_curve,
+    rank_curve,
     reliability_diagram,
     reliance_plane,
+    value_curve,
 )
 from analysis.figures.canvas import COLOURS
 from tests.analysis.trials import simulated
@@ -80,6 +82,17 @@ def curve() -> pd.DataFrame:
     return pd.DataFrame({"size": [100, 200, 300, 400], "power": [0.4, 0.66, 0.82, 0.9], "simulations": 1000})
 
 
+def values() -> pd.DataFrame:
+    return pd.DataFrame({"threshold": [0.0, 0.1, 0.2, 0.3], "values": [80, 60, 41, 40], "richness": [120.0, 90, 55, 52],
+                         "richness_low": [100.0, 75, 47, 45], "richness_high": [160.0, 130, 80, 75]})  # fmt: skip
+
+
+def ranks() -> pd.DataFrame:
+    rows = [(at, name, rank, rank - 0.02, rank + 0.03)
+            for name, rank in (("Quiet Help", 0.12), ("Plain Truth", 0.08)) for at in (0.0, 0.1, 0.2)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["threshold", "value", "rank", "low", "high"])
+
+
 def stated():
     rng = np.random.default_rng(3)
     p = rng.integers(0, 11, 600) / 10
@@ -100,6 +113,8 @@ FIGURES = {
         contrasts().assign(value=1.2, low=0.8, high=1.9), label="odds ratio", ratio=True
     ),
     "power": lambda: power_curve(curve(), effect="6 points less agreement"),
+    "values": lambda: value_curve(values(), threshold=0.2),
+    "ranks": lambda: rank_curve(ranks(), threshold=0.2),
 }
 
 
@@ -155,6 +170,9 @@ def test_alt_text_says_the_main_numbers():
         in drawn("consort").alt
     )
     assert "target of 80% is reached with 300 participants" in drawn("power").alt
+    assert "80 at 0.00, 40 at 0.30. Expected in all at the end: 52.0 (45.0 to 75.0)" in drawn("values").alt
+    assert "Expected" not in value_curve(values()[["threshold", "values"]], threshold=0.1).alt
+    assert "Quiet Help 0.120 (0.100 to 0.150); Plain Truth 0.080" in drawn("ranks").alt
     table = reliance(two_arms(), by="arm").query("measure == 'accuracy' and arm == 'Control'").iloc[0]
     assert f"Control: {100 * table['value']:.1f}%" in drawn("means").alt
     assert f"Brier score {stated().brier:.3f} from 600 answers" in drawn("reliability").alt
@@ -277,6 +295,9 @@ def test_a_flow_that_does_not_add_up_is_refused(made, message):
         (lambda: power_curve(curve().assign(power=80.0)), "'power' holds 80"),
         (lambda: power_curve(curve().assign(size=100)), "'size' holds a sample size twice"),
         (lambda: power_curve(curve(), target=80), "target is 80"),
+        (lambda: value_curve(values().iloc[:0], threshold=0.1), "no rows"),
+        (lambda: value_curve(values().assign(threshold=3.0), threshold=0.1), "'threshold' holds 3"),
+        (lambda: rank_curve(ranks().assign(rank=np.nan), threshold=0.1), "0 values with a rank"),
         (lambda: reliability_diagram({}), "calibrations is empty"),
         (lambda: reliance_plane(pd.DataFrame({"label": ["a"]})), "'right' is missing"),
         (

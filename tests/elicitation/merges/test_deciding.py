@@ -125,7 +125,13 @@ def test_undoing_a_link_of_a_chain_takes_away_what_it_alone_held() -> None:
     study = with_cards("abcd")
     for ends in ("ab", "bc", "cd"):
         compared(study, ends)
-        accept(study, MergeProposal.objects.count())
+    accept(study, 1)
+    for link in (2, 3):
+        with pytest.raises(Refused, match="the cards that name them were not judged the same"):
+            accept(study, link)
+        assert deciding.accept_all(study=study, by="ada", numbers=[link])[0] == 0
+        accept(study, link, reason="I have read them all.")
+    assert values(study, "abcd") == "aaaa"
     undo(study, 2)
     assert values(study, "abcd") == "aacc"
 

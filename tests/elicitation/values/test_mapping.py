@@ -83,6 +83,48 @@ def test_every_version_survives_the_file_and_maps_every_card_to_a_value_of_its_o
         assert all(values[value] == value for value in values.values())
 
 
+@given(decisions)
+def test_a_merge_of_two_is_taken_back_by_splitting_off_what_it_alone_holds(made: list[Decision]) -> None:
+    mapping = ValueMapping(CARDS, tuple(made))
+    for number, one in enumerate(made, start=1):
+        ends = one.cards[0], one.cards[-1]
+        if one.kind == "split" or len(one.cards) > 2:
+            continue
+        before = mapping.values()
+        try:
+            away = mapping.taken_back(number)
+        except ValueError as reason:
+            stands = "no merge that stands" in str(reason)
+            assert stands or before[ends[0]] == before[ends[1]]
+            continue
+        after = mapping.decide("split", away, reason="", by="").values()
+        assert before[ends[0]] == before[ends[1]]
+        assert after[ends[0]] != after[ends[1]]
+        touched = {card for card in CARDS if before[card] == before[ends[0]]}
+        assert set(away) < touched
+        assert all((before[a] == before[b]) == (after[a] == after[b]) for a in CARDS for b in CARDS
+                   if (a in away) == (b in away))  # fmt: skip
+
+
+def test_a_chain_breaks_where_a_link_is_taken_back_and_a_ring_does_not() -> None:
+    chain = ValueMapping(CARDS)
+    for ends in ("ab", "bc", "cd"):
+        chain = chain.decide("merge", ends, reason="", by="")
+    assert chain.taken_back(2) == ("c", "d")
+    with pytest.raises(ValueError, match="no merge that stands"):
+        chain.decide("split", "d", reason="", by="").taken_back(3)
+    with pytest.raises(ValueError, match="another decision"):
+        chain.decide("merge", "da", reason="", by="").taken_back(2)
+
+
+def test_a_card_that_is_gone_is_in_no_value_and_keeps_the_others_together() -> None:
+    mapping = ValueMapping(CARDS, gone=frozenset("b"))
+    for ends in ("ab", "bc"):
+        mapping = mapping.decide("merge", ends, reason="", by="")
+    assert mapping.members() == {"a": ("a", "c"), "d": ("d",), "e": ("e",), "f": ("f",)}
+    assert ValueMapping.from_json(json.loads(json.dumps(mapping.as_json()))) == mapping
+
+
 def test_votes_keep_their_raw_values_and_losses_are_counted() -> None:
     frame = votes(
         ("p", "a", "c", "wiser"),
