@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
@@ -31,14 +30,13 @@ from study.evidence import (
 from study.phrasing import provenance
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
-from study.registration.audit import audit
 from study.registration.errors import WrongState
 from study.registration.frozen import current, protocol_of
 from study.registration.models import AuditEntry, Registration, Study
+from study.session.sealing import check_seal, seal
 from study.tables.tidy import Progress, quiet
 
 MANIFEST = "MANIFEST.sha256"
-SEALED = "sealed"
 SQUEEZE = 2
 """Of zlib's nine levels: most of a large bundle are hashes and salts, which no level makes smaller."""
 VERIFIER = Path(__file__).with_name("verify.py")
@@ -72,7 +70,8 @@ def write(
     execute: run the notebooks (their numbers must be the report's), which takes as long as the analysis.
 
     Raises WrongState before the study is closed (a recorded unblinding does not help: the seed would be out), Refused
-    for a field or an answer that nobody declared, FileExistsError for a folder that holds something else.
+    for a field or an answer that nobody declared and for answers that are not those that the log was sealed with,
+    FileExistsError for a folder that holds something else.
     """
     if study.state not in OVER:
         raise WrongState(
@@ -81,7 +80,8 @@ def write(
     declared.refuse_undeclared()
     _make_room(folder)
     run = _run(study, by, step, progress)
-    seal(study, by=by)
+    seal(study, by=name_of(by))  # does nothing but for a study that was closed before closing sealed
+    check_seal(study)
     registered = list(study.registrations.order_by("version").select_related("registered_by", "approved_by"))
     protocols = {r.version: protocol_of(r.pk) for r in registered}
     head = AuditEntry.objects.filter(study=study).order_by("-number").values_list("link", flat=True)[0]
@@ -134,17 +134,6 @@ def _run(study: Study, by: Person, step: Step, progress: Progress) -> AnalysisRu
     made = analyse(study=study, by=by, step=step, progress=progress).run
     made.refresh_from_db()  # as the database gives it back, so that a second bundle has the same bytes
     return made
-
-
-@transaction.atomic
-def seal(study: Study, *, by: Person = None) -> None:
-    """Put the hash over everybody's last link into the log, once: from then on the log vouches for the answers."""
-    if AuditEntry.objects.filter(study=study, action=SEALED).exists():
-        return
-    digest, sessions, submissions = records.heads_sha256(study)
-    audit(
-        study, name_of(by), SEALED, {"heads_sha256": digest, "sessions": sessions, "submissions": submissions}
-    )
 
 
 def _evidence(

@@ -7,7 +7,6 @@ object a line, keys sorted; times as they enter the chains (UTC, microseconds, +
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -64,21 +63,6 @@ def sessions_of(study: Study) -> Any:
 def codes_of(study: Study) -> dict[UUID, str]:
     """Public code by session."""
     return dict(sessions_of(study).values_list("id", "participant__code"))
-
-
-def heads_sha256(study: Study) -> tuple[str, int, int]:
-    """What seals a closed study: the hash over everybody's last link, and how many sessions and submissions there are.
-
-    The hash is over lines `code head submitted` in the order of the codes. An erasure changes none of the three.
-    """
-    rows = (
-        sessions_of(study).order_by("participant__code").values_list("participant__code", "head", "submitted")
-    )
-    digest, sessions, submissions = hashlib.sha256(), 0, 0
-    for code, head, submitted in rows.iterator(chunk_size=CHUNK):
-        digest.update(f"{code} {head} {submitted}\n".encode())
-        sessions, submissions = sessions + 1, submissions + submitted
-    return digest.hexdigest(), sessions, submissions
 
 
 def registrations(registered: Iterable[Registration], folder: Path) -> None:

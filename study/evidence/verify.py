@@ -500,7 +500,11 @@ def check_log(bundle, report):
 
 def check_seal(bundle, report):
     """The log vouches for everybody's last link, and for how many people and submissions there were."""
-    sealed = next(e["data"] for e in bundle.log if e["action"] == "sealed")
+    actions = [e["action"] for e in bundle.log]
+    sealed, between = bundle.log[actions.index("sealed")], actions.index("sealed") - actions.index("closed") - 1
+    if between:
+        report.notes.append(f"Sealed on {sealed['at'][:10]}, {between} entries of the log after the study was closed.")
+    sealed = sealed["data"]
     rows = sorted(bundle.sessions.values(), key=lambda row: row["participant"])
     told = "".join(f"{row['participant']} {row['head']} {row['submitted']}\n" for row in rows)
     if len(rows) != sealed["sessions"]:

@@ -221,10 +221,13 @@ def resume(*, study: Study, by: Person, reason: str = "") -> None:
     _move(study, by, "resumed", State.COLLECTING, [State.PAUSED], reason=reason)
 
 
+@transaction.atomic
 def close(*, study: Study, by: Person, reason: str = "") -> None:
-    """End collection for good; the seed may be revealed. Raises WrongState unless the study is collecting or
-    paused.
+    """End collection for good and seal the log over everybody's answers; the seed may be revealed. Raises WrongState
+    unless the study is collecting or paused.
     """
+    from study.session.sealing import seal  # sessions stand above registrations
+
     _move(
         study,
         by,
@@ -234,6 +237,7 @@ def close(*, study: Study, by: Person, reason: str = "") -> None:
         closed_at=timezone.now(),
         reason=reason,
     )
+    seal(study, by=name_of(by))
 
 
 def archive(*, study: Study, by: Person, reason: str = "") -> None:

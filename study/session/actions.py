@@ -78,8 +78,12 @@ def _session_of(study: Study, mark: str) -> Session | None:
     return Session.objects.filter(study=study, participant__identity__fingerprint=mark).first()
 
 
+@transaction.atomic
 def new_session(*, study: Study, language: str) -> Session:
-    """A participant and their session at the first page, under the current registration, marked by the mode."""
+    """A participant and their session at the first page, under the current registration, marked by the mode. Raises
+    NotOpen for a study that is over: its log is sealed."""
+    if (state := statements.state_of(study)) in (Study.State.CLOSED, Study.State.ARCHIVED):
+        raise NotOpen(state)
     participant = Participant.objects.create(study=study, source=study.mode)
     return Session.objects.create(
         study=study, participant=participant, registration=current(study), language=language
@@ -197,7 +201,8 @@ def _append(session: Session, page: str, answers: Answers, now: datetime) -> Non
         received_at=now,
         commitment=commitment,
     )
-    statements.append(submission)
+    if not statements.append(submission):  # paused or closed since the session was read
+        raise NotOpen(statements.state_of(session.study))
     session.submitted += 1
 
 

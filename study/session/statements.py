@@ -13,12 +13,15 @@ from typing import Any
 
 from django.db import connection
 
+from study.registration.models import Study
 from study.session.models import Session, Submission
 
 APPEND = """
     INSERT INTO study_submission
         (session_id, number, page, attempt, payload, salt, commitment, link, shown_at, received_at)
-    VALUES (%s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s)
+    SELECT session.id, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s
+    FROM study_session session JOIN study_study study ON study.id = session.study_id
+    WHERE session.id = %s AND (study.state = 'collecting' OR session.preview_arm <> '')
 """
 
 TRACE = """
@@ -40,22 +43,25 @@ ADVANCE = """
 SHOWN = "UPDATE study_session SET shown_at = %s WHERE id = %s AND position = %s AND shown_at IS NULL"
 
 
-def append(submission: Submission) -> None:
-    """Insert one accepted page. Raises IntegrityError for a page or number that is there already."""
-    _run(
-        APPEND,
-        [
-            submission.session_id,
-            submission.number,
-            submission.page,
-            submission.attempt,
-            json.dumps(submission.payload),
-            submission.salt,
-            submission.commitment,
-            submission.link,
-            submission.shown_at,
-            submission.received_at,
-        ],
+def append(submission: Submission) -> bool:
+    """Insert one accepted page; False, and nothing, for a study that was paused or closed since its session was read.
+    Raises IntegrityError for a page or number that is there already."""
+    return bool(
+        _run(
+            APPEND,
+            [
+                submission.number,
+                submission.page,
+                submission.attempt,
+                json.dumps(submission.payload),
+                submission.salt,
+                submission.commitment,
+                submission.link,
+                submission.shown_at,
+                submission.received_at,
+                submission.session_id,
+            ],
+        )
     )
 
 
@@ -92,6 +98,15 @@ def shown(session: Session, now: datetime) -> None:
     _run(SHOWN, [now, session.pk, session.position])
 
 
-def _run(statement: str, values: list[Any]) -> None:
+def state_of(study: Study) -> str:
+    """The study's state as it stands now, kept from closing until the transaction ends: the lock is the one that a new
+    row of the study takes anyway."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state FROM study_study WHERE id = %s FOR KEY SHARE", [study.pk])
+        return str(cursor.fetchone()[0])
+
+
+def _run(statement: str, values: list[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
+        return int(cursor.rowcount)

@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 
 from study.tables.export import write
+from study.tables.tidy import tidy
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
-def exported(analysed, tmp_path_factory):
+def exported(study, tmp_path_factory):
     """The exported CSV files as anybody would read them."""
     folder = tmp_path_factory.mktemp("export")
-    write(analysed.tables, folder)
+    write(tidy(study), folder)
     read = {name: pd.read_csv(folder / f"{name}.csv") for name in ("participants", "trials", "responses")}
     return read | {"consort": json.loads((folder / "consort.json").read_text())}
 

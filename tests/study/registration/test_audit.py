@@ -119,7 +119,8 @@ def test_moves_made_at_once_leave_one_history(moves: tuple[str, str]) -> None:
 
     results = at_once([partial(move, name) for name in moves * 6], threads=12)
     assert {type(result) for result in results} <= {type(None), WrongState}
-    history = list(AuditEntry.objects.order_by("number").values_list("data__from", "data__to"))[3:]
+    entries = AuditEntry.objects.exclude(action="sealed").order_by("number")
+    history = list(entries.values_list("data__from", "data__to"))[3:]
     assert all(before == after for (_, before), (after, _) in itertools.pairwise(history))
     assert len(history) == results.count(None)
     assert verify_audit(study) == []
