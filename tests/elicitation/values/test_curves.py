@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_at_the_threshold_the_search_is_repeated_and_smaller_distances_only_take
     steps = [replayed(found.judgements, 24, threshold) for threshold in (0.6, 0.4, 0.2, 0.0)]
     assert steps[0] == list(found.canonical)
     assert steps[-1] == list(range(24))
-    for wide, narrow in zip(steps, steps[1:], strict=False):
+    for wide, narrow in pairwise(steps):
         assert all(wide[card] == wide[value] for card, value in enumerate(narrow))
 
 
