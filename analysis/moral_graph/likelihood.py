@@ -141,12 +141,21 @@ class Likelihood:
     def _lost(self, posterior: "Posterior", left: csr_array) -> Floats:
         """Variance of the complete scores over z, between the columns of `left` and the parameters."""
         pulls = posterior.pulls()
-        total = -(self._scores(left, pulls).T @ self._scores(self.design, pulls))
-        for node in range(NODES):
-            pulls = posterior.pulls(node)
-            weighted = self._scores(self.design, pulls).multiply(posterior.weight[:, [node]])
-            total = total + self._scores(left, pulls).T @ csr_array(weighted)
-        return np.asarray(total.toarray())
+        mean = self._scores(left, pulls).T @ self._scores(self.design, pulls)
+        own = self._by_node(self.design, posterior)
+        beside = own if left is self.design else self._by_node(left, posterior)
+        square = beside.T @ csr_array(own.multiply(posterior.weight.reshape(-1, 1)))
+        return np.asarray((square - mean).toarray())
+
+    def _by_node(self, design: csr_array, posterior: "Posterior") -> csr_array:
+        """Each participant's scores at each node, (people * nodes, columns of the design and the three others)."""
+        entries = design.tocoo()
+        row = self.person[entries.row][:, None] * NODES + np.arange(NODES)
+        moved = (entries.data[:, None] * posterior.residual[entries.row]).ravel()
+        column = np.repeat(entries.col, NODES)
+        shape = (self.people * NODES, design.shape[1])
+        sums = np.stack([(self.members @ part).ravel() for part in posterior.at_nodes()], axis=1)
+        return csr_array(hstack([csr_array((moved, (row.ravel(), column)), shape=shape), csr_array(sums)]))
 
     def determined(self, at: Floats) -> tuple[Floats, int]:
         """Information on the parameters that the votes determine, and how many these are: all, or all but
@@ -201,11 +210,12 @@ class Posterior:
         signed = (model.said[0] - model.said[1]) / 2
         self.residual = signed[:, None] - (self.shares[0] - self.shares[1]) / 2
 
-    def pulls(self, node: int | None = None) -> tuple[Floats, Floats, Floats]:
-        """Slopes of each vote's log-likelihood in eta, tie and log sd, (votes,): expected, or at one node."""
-        if node is not None:
-            pull = self.residual[:, node]
-            return pull, self.said[2] - self.shares[2][:, node], pull * self.points[node] * self.sd
+    def at_nodes(self) -> tuple[Floats, Floats, Floats]:
+        """Slopes of each vote's log-likelihood in eta, tie and log sd at each node, (votes, nodes)."""
+        return self.residual, self.said[2][:, None] - self.shares[2], self.residual * self.points * self.sd
+
+    def pulls(self) -> tuple[Floats, Floats, Floats]:
+        """The same slopes as expected over the nodes, (votes,)."""
         pulled = self.each * self.residual
         ties = self.said[2] - (self.each * self.shares[2]).sum(axis=1)
         return pulled.sum(axis=1), ties, pulled @ self.points * self.sd

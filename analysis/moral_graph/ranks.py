@@ -17,6 +17,7 @@ LEGACY_ITERATIONS = 100  # the published computation stops there, converged or n
 CLOSE_ENOUGH = 1e-13  # largest change of a rank, relative to the mean rank, at which iterating stops
 CLOSE_ENOUGH_RESAMPLED = 1e-5  # of a resample, whose ranks differ in the second digit
 MOST_ITERATIONS = 1000
+FEW = 64  # values
 
 
 def pagerank(
@@ -50,10 +51,17 @@ def pagerank(
     return whole
 
 
-def _transition(source: Ints, target: Ints, weight: Floats, nodes: int) -> csc_array:
-    """Column-stochastic matrix (nodes, nodes): entry (b, a) is the share of a's rank that goes to b."""
-    order = np.argsort(source, kind="stable")
+def _transition(source: Ints, target: Ints, weight: Floats, nodes: int) -> csc_array | Floats:
+    """Column-stochastic matrix (nodes, nodes): entry (b, a) is the share of a's rank that goes to b.
+
+    Dense where there are few values: making a sparse one then takes longer than all that is done with it.
+    """
     outgoing = np.bincount(source, weights=weight, minlength=nodes)
+    if nodes <= FEW:
+        dense = np.zeros((nodes, nodes))
+        dense[target, source] = weight / outgoing[source]
+        return dense
+    order = np.argsort(source, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(source, minlength=nodes))])
     shares = (weight / outgoing[source])[order]
     return csc_array((shares, target[order], start), shape=(nodes, nodes))

@@ -12,9 +12,11 @@ import html
 import math
 
 import numpy as np
+import pandas as pd
 
+from analysis.moral_graph.endless import endless
 from elicitation.stages.card import APPROVE, PLACES, TO_FORM
-from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage, LibraryValue
+from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage, LibraryValue, ValuesCardStage
 from study.protocol.types import Protocol
 from study.rehearsal.behaviour import Person, World
 from study.rehearsal.forms import ShownPage
@@ -43,6 +45,28 @@ def stories(protocol: Protocol) -> dict[str, tuple[str, str]]:
         for one in stage.upgrades if isinstance(stage, CompareValuesStage) else ():
             found[protocol.say(one.story)] = (one.from_value, one.to_value)
             found[protocol.say(one.back)] = (one.to_value, one.from_value)
+    return found
+
+
+def told(protocol: Protocol) -> pd.DataFrame:
+    """Every story of every case, in both directions: case, from_value, to_value."""
+    cases = [case.id for s in protocol.flow if isinstance(s, ValuesCardStage) for case in s.cases]
+    rows = [
+        (case, *ends)
+        for stage in protocol.flow
+        for one in (stage.upgrades if isinstance(stage, CompareValuesStage) else ())
+        for case in one.cases or cases
+        for ends in ((one.from_value, one.to_value), (one.to_value, one.from_value))
+    ]
+    return pd.DataFrame(rows, columns=["case", "from_value", "to_value"])
+
+
+def true_ranks(protocol: Protocol) -> dict[str, dict[str, float]]:
+    """For each case the rank of its values in the graph of endless votes of personas; 0 without an edge."""
+    found = {}
+    for case, stories in told(protocol).groupby("case"):
+        ranks = endless(stories, truth(protocol), acquiescence=ACQUIESCENCE, spread=OWN_ACQUIESCENCE, tie=TIE)
+        found[str(case)] = {str(value): float(rank) for value, rank in ranks.items()}
     return found
 
 

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 
 from analysis import moral_graph
 from elicitation.models import Card, Draw, Vote
-from elicitation.rehearsal.personas import Persona, truth
+from elicitation.rehearsal.personas import Persona, true_ranks, truth
 from elicitation.rehearsal.recovery import recover, told
 from elicitation.votes.table import votes_of
 from study.protocol import Protocol, read, shipped
@@ -60,7 +60,7 @@ def _measured(study: Study, protocol: Protocol) -> str:
     cards = Card.objects.filter(study=study, session__isnull=False).exclude(title="").count()
     head = f"{cards} cards, {len(found.votes)} votes, {len(graph.edges)} edges between {len(graph.values)} values"
     try:
-        return f"{head}\n{told(recover(found.votes, truth(protocol)))}"
+        return f"{head}\n{told(recover(found.votes, truth(protocol), true_ranks(protocol)))}"
     except ValueError as reason:  # too few people: not an error of the rehearsal
         return f"{head}\nThe order cannot be estimated from so few votes: {reason}"
 

@@ -8,8 +8,7 @@ from scipy.stats import binom
 
 from analysis import moral_graph
 from analysis.moral_graph import CORRECTED, LEGACY, ranks
-from analysis.moral_graph.rules import tally
-from tests.analysis.moral_graph.voters import World, many, scattered, shares, vote, world
+from tests.analysis.moral_graph.voters import many, scattered
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -118,46 +117,3 @@ def test_a_value_outside_the_graph_has_an_interval_too() -> None:
 def test_without_resamples_intervals_are_missing() -> None:
     values = moral_graph.build(many(("a", "b", 3, 0, 0)), resamples=0).values
     assert values[["low", "high", "first", "present"]].isna().all().all()
-
-
-def population(truth: World) -> np.ndarray:
-    """Ranks that endless votes would give, (values,); nan for a value without an edge then."""
-    points, weights = np.polynomial.hermite_e.hermegauss(41)
-    shown = np.concatenate([truth.pairs, truth.pairs[:, ::-1]])
-    eta = truth.strength[shown[:, 1]] - truth.strength[shown[:, 0]] + truth.acquiescence
-    expected = sum(
-        w * shares(eta + truth.spread * z, truth.tie)
-        for z, w in zip(points, weights / weights.sum(), strict=True)
-    )
-    half = len(truth.pairs)
-    counts = tally(expected * 1e6, np.concatenate([np.arange(half) + half, np.arange(half)]))
-    kept = counts.kept(CORRECTED)
-    present, ends = np.unique(shown[kept], return_inverse=True)
-    source, target = ends.reshape(-1, 2).T
-    found = np.full(len(truth.strength), np.nan)
-    found[present] = ranks.pagerank(source, target, counts.likelihood[kept], len(present), CORRECTED)
-    return found
-
-
-def covered(truth: World, rng: np.random.Generator, studies: int) -> float:
-    """Share of rank intervals that hold the rank of endless votes, over the values that have one."""
-    true = population(truth)
-    hits = []
-    for _ in range(studies):
-        graph = moral_graph.build(vote(truth, rng, people=500, each=6), resamples=200, seed=rng)
-        table = graph.values.set_index("value").reindex(range(len(true)))
-        within = (table["low"] <= true) & (true <= table["high"])
-        hits.append(within[np.isfinite(true)].mean())
-    return float(np.mean(hits))
-
-
-def test_rank_intervals_hold_the_rank_of_endless_votes() -> None:
-    """Short version of the soak test below; intervals of one study's values go together, hence the width."""
-    rng = np.random.default_rng(1)
-    assert 0.89 <= covered(world(20, 60, 2.0, rng), rng, 8) <= 0.99
-
-
-@pytest.mark.soak
-def test_rank_intervals_cover_at_the_nominal_rate() -> None:
-    rng = np.random.default_rng(1)
-    assert 0.93 <= covered(world(20, 60, 2.0, rng), rng, 150) <= 0.97

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.moral_graph.endless import endless
+
 VERDICTS = np.array(["wiser", "not_wiser", "unsure"])
 
 
@@ -22,6 +24,15 @@ class World:
     def position(self) -> np.ndarray:
         """True positions, 1 is the wisest."""
         return np.argsort(np.argsort(-self.strength)) + 1
+
+    def ranks(self) -> np.ndarray:
+        """The values' ranks in the graph of endless votes, 0 without an edge."""
+        both = np.concatenate([self.pairs, self.pairs[:, ::-1]])
+        habits = {"acquiescence": self.acquiescence, "spread": self.spread, "tie": self.tie}
+        found = endless(
+            pd.DataFrame(both, columns=["from_value", "to_value"]), dict(enumerate(self.strength)), **habits
+        )
+        return found.reindex(range(len(self.strength)), fill_value=0.0).to_numpy()
 
 
 def world(values: int, pairs: int, reach: float, rng: np.random.Generator, **habits: float) -> World:
