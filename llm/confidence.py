@@ -131,7 +131,7 @@ def _believe(asked: Asking, question: str) -> Belief:
 
 
 def read(way: Way, replies: Sequence[Reply]) -> tuple[str, float]:
-    """The answer and its confidence. Raises BadReply where a reply says neither yes nor no."""
+    """The answer and its confidence. Raises BadReply where a reply says neither yes nor no, or was erased."""
     if way == Way.SAMPLES:
         votes = [yes_or_no(reply.text) for reply in replies]
         share = votes.count("yes") / len(votes)
@@ -139,6 +139,8 @@ def read(way: Way, replies: Sequence[Reply]) -> tuple[str, float]:
     reply = replies[0]
     if way == Way.TOKENS:
         return yes_or_no(reply.text), token_probability(reply)
+    if reply.data is None:
+        raise BadReply("schema", "no answer is recorded any more")
     answer = str(reply.data["answer"])
     if way == Way.NUMBER:
         return answer, float(reply.data["confidence"]) / 100

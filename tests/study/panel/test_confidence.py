@@ -55,6 +55,25 @@ def test_what_calibrate_asked_is_shown_with_its_figures_and_asked_once(
     assert "<script" not in drawn.content.decode()
 
 
+def test_a_record_that_changed_is_scored_again_and_one_that_did_not_is_not(
+    boss: Client, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = factories.draft()
+    call_command("calibrate", "tiny", "--study", "--ways", "number", "--out", str(tmp_path))
+    before, drawn = boss.get(ADDRESS).context["rows"], boss.get(ADDRESS + "0.svg").content
+    with monkeypatch.context() as patched:
+        patched.setattr("study.model_confidence.score", None)  # would fail if anything was computed
+        assert boss.get(ADDRESS).context["rows"] == before
+        assert boss.get(ADDRESS + "0.svg").content == drawn
+    call = Call.objects.of_study(study.pk).latest("key")
+    said = dict(call.data)
+    Call.objects.filter(pk=call.pk).update(data=said | {"answer": "no" if said["answer"] == "yes" else "yes"})
+    assert boss.get(ADDRESS).context["rows"] != before
+    assert boss.get(ADDRESS + "0.svg").content != drawn
+    Call.objects.filter(pk=call.pk).erase()
+    assert boss.get(ADDRESS).context["rows"][0]["failed"] == 1
+
+
 def test_the_page_is_accessible_and_fits(
     page: Any, server: str, axe: Any, model: Any, tmp_path: Path
 ) -> None:
