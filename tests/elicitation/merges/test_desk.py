@@ -19,8 +19,10 @@ from study.registration import actions
 from study.registration.models import Study
 from tests.elicitation.crowd import crowd
 from tests.elicitation.merges.pairs import WORDS, compared, states, with_cards
+from tests.elicitation.people import to_values
 from tests.elicitation.test_review import address, signed_in
 from tests.study.panel.test_browser import looked_at
+from tests.study.session.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EVIL = "<script>alert(1)</script>"
@@ -212,6 +214,28 @@ def test_curves_show_numbers_of_values_before_and_ranks_only_after_the_end(
     assert page.count("(0.") >= 5
     assert client.get(address(study, "curve-figure", "ranks")).status_code == 200
     looked_at(ada(study, client), axe, server + address(study, "curve"))
+
+
+def test_own_cards_of_participants_say_how_many_values_there_may_be_with_their_intervals(
+    model: Any, told: list[int]
+) -> None:
+    study = with_cards("")
+    policies = ["DOORS that stand open", "HANDS that wave", "TABLES with a free chair"]
+    for seed, title in enumerate(("Honest Company", "Kept Words", "Open Doors"), start=1):
+        other = (
+            {f"policy_{n}": f"{text} {seed}" for n, text in enumerate(policies, start=1)} if seed == 3 else {}
+        )
+        to_values(Visitor(study, seed), card={"title": title, **other})
+    client = signed_in(study)
+    client.post(address(study, "search-merges"), {"threshold": "0.5"})
+    tasks.search(told[0])
+    rows = DeskRun.objects.get().curve
+    assert [rows[0]["own"], rows[-1]["own"]] == [3, 2]
+    assert rows[-1]["richness_low"] <= rows[-1]["richness"] <= rows[-1]["richness_high"]
+    assert rows[-1]["unseen"] == pytest.approx(1 / 3)
+    page = text(client, study, "curve")
+    assert "Expected in all (Chao2), 95 % interval" in page
+    assert "0.333 (" in page
 
 
 def test_an_assistant_sees_no_ranks(model: Any, told: list[int]) -> None:
