@@ -34,6 +34,29 @@ GENESIS = "0" * 64
 TOLERANCE = 1e-9
 MOST_SHOWN = 5
 LONGEST_CELL = 1 << 30
+TABLES = ("participants", "trials", "responses", "events")
+PARTICIPANTS = ("participant", "source", "arm", "slot", "block", "stratum", "language", "outcome", "registration",
+                "started_at", "consented_at", "ended_at", "seconds", "comprehension_errors", "recognition_hits",
+                "recognition_false_alarms", "honeypots", "pastes", "hidden_seconds", "links_opened", "fast_trials", "trials",
+                "late")  # fmt: skip
+TRIALS = ("participant", "arm", "item", "position", "truth", "advice", "ai_correct", "hedged", "phrasing", "initial",
+          "final", "agree", "correct", "initial_agree", "initial_correct", "seconds", "visible_seconds", "links_opened",
+          "pastes", "left_page", "stimulus_sha256")  # fmt: skip
+"""Columns that these tables have in every study."""
+
+
+@dataclass
+class Few:
+    """The first few of many sentences, and how many there are."""
+
+    first: list = field(default_factory=list)
+    count: int = 0
+
+    def take(self, sentences):
+        for sentence in sentences:
+            self.count += 1
+            if self.count <= MOST_SHOWN:
+                self.first.append(sentence)
 
 
 @dataclass
@@ -49,16 +72,21 @@ class Report:
 
     def many(self, code, sentences):
         """The first few of many sentences of one kind, and how many more there are."""
-        sentences = list(sentences)
-        for sentence in sentences[:MOST_SHOWN]:
+        few = Few()
+        few.take(sentences)
+        self.told(code, few)
+
+    def told(self, code, few):
+        for sentence in few.first:
             self.wrong(code, sentence)
-        if len(sentences) > MOST_SHOWN:
-            self.wrong(code, f"… and {len(sentences) - MOST_SHOWN} more of this kind.")
+        if few.count > MOST_SHOWN:
+            self.wrong(code, f"… and {few.count - MOST_SHOWN} more of this kind.")
 
 
 # ---- canonical JSON (RFC 8785)
 
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+SPECIAL = re.compile(r'["\\\x00-\x1f]')
 
 
 def canonical(value):
@@ -70,6 +98,8 @@ def _canonical(value):
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
+        if not SPECIAL.search(value):
+            return f'"{value}"'
         return '"' + "".join(ESCAPES.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in value) + '"'
     if isinstance(value, (int, float)):
         return number_text(value)
@@ -125,11 +155,20 @@ def no_doubles(pairs):
     return found
 
 
+OF_CALLS = ("purpose", "state", "of", "verdict")
+
+
+def file_of(name):
+    """The file of a tidy table."""
+    return f"data/table-{name}_data.csv"
+
+
 class Bundle:
-    """The files of a bundle, each read once."""
+    """The files of a bundle: small ones are read once and kept, tables and submissions are streamed."""
 
     def __init__(self, root):
         self.root = Path(root)
+        self.stimuli, self.names = {}, {}
 
     def text(self, path):
         return (self.root / path).read_bytes().decode("utf-8")
@@ -138,23 +177,29 @@ class Bundle:
         return json.loads(self.text(path), object_pairs_hook=no_doubles)
 
     def lines(self, path):
-        rows = self.text(path).split("\n")
-        if rows.pop() != "":
-            raise ValueError(f"{path} does not end with a newline")
-        return [json.loads(row, object_pairs_hook=no_doubles) for row in rows]
+        """Objects of a file of JSON lines, one after the other."""
+        with (self.root / path).open(encoding="utf-8", newline="\n") as file:
+            for line in file:
+                if not line.endswith("\n"):
+                    raise ValueError(f"{path} does not end with a newline")
+                yield json.loads(line, object_pairs_hook=no_doubles)
 
-    def table(self, path):
-        """Rows of a CSV file as dictionaries of text."""
+    def rows(self, path):
+        """Rows of a CSV file as dictionaries of text, one after the other."""
         with (self.root / path).open(encoding="utf-8", newline="") as file:
-            before = csv.field_size_limit(LONGEST_CELL)
-            try:
-                rows = list(csv.reader(file, strict=True))
-            finally:
-                csv.field_size_limit(before)
-        head = rows[0]
-        if len(set(head)) != len(head) or any(len(row) != len(head) for row in rows):
-            raise ValueError(f"{path}: columns are not the same in all rows")
-        return [dict(zip(head, row)) for row in rows[1:]], head
+            found = csv.reader(file, strict=True)
+            head = next(found)
+            if len(set(head)) != len(head):
+                raise ValueError(f"{path}: a column stands twice")
+            for row in found:
+                if len(row) != len(head):
+                    raise ValueError(f"{path}: columns are not the same in all rows")
+                yield dict(zip(head, row))
+
+    def head(self, path):
+        """Names of a CSV file's columns."""
+        with (self.root / path).open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file, strict=True))
 
     @cached_property
     def about(self):
@@ -176,25 +221,18 @@ class Bundle:
 
     @cached_property
     def log(self):
-        return self.lines("log/audit.jsonl")
+        return list(self.lines("log/audit.jsonl"))
 
     @cached_property
     def sessions(self):
         return {row["participant"]: row for row in self.lines("evidence/sessions.jsonl")}
 
     @cached_property
-    def submissions(self):
-        """Accepted pages by participant, in the file's order."""
-        found = {}
-        for row in self.lines("evidence/submissions.jsonl"):
-            found.setdefault(row["participant"], []).append(row)
-        return found
-
-    @cached_property
     def calls(self):
-        """Model calls by id; none where the study made none."""
+        """Of the model calls by id what is asked below; none where the study made none."""
         path = "models/calls.jsonl"
-        return {row.get("id"): row for row in self.lines(path)} if (self.root / path).exists() else {}
+        rows = self.lines(path) if (self.root / path).exists() else ()
+        return {row.get("id"): {k: row[k] for k in OF_CALLS if k in row} for row in rows}
 
     @cached_property
     def verdicts(self):
@@ -203,21 +241,35 @@ class Bundle:
 
     @cached_property
     def schedule(self):
-        rows, _ = self.table("registration/schedule.csv")
+        rows = self.rows("registration/schedule.csv")
         return {(row["stratum"], int(row["number"])): row for row in rows}
 
     @cached_property
     def types(self):
-        rows, _ = self.table("data/codebook.csv")
+        rows = self.rows("data/codebook.csv")
         return {(row["table"], row["column"]): row for row in rows}
 
     @cached_property
     def people(self):
-        return self.table("data/table-participants_data.csv")
+        """By participant what rules and counts ask of them, typed by the codebook."""
+        asked = {rule["column"] for e in self.document["plan"]["exclusions"] for rule in e["when"]}
+        asked |= {"participant", "outcome", "arm", "late", "trials"}
+        columns = [c for c in self.head(file_of("participants")) if c in asked]
+        types = {c: self.types["participants", c] for c in columns}
+        rows = self.rows(file_of("participants"))
+        return {row["participant"]: {c: typed(row[c], types[c]) for c in columns} for row in rows}
 
     @cached_property
-    def trials(self):
-        return self.table("data/table-trials_data.csv")
+    def analysed(self):
+        return analysed(self)
+
+    @cached_property
+    def walk(self):
+        return walk(self)
+
+    @cached_property
+    def tallies(self):
+        return tallies(self)
 
     @cached_property
     def results(self):
@@ -501,9 +553,14 @@ def check_log(bundle, report):
 def check_seal(bundle, report):
     """The log vouches for everybody's last link, and for how many people and submissions there were."""
     actions = [e["action"] for e in bundle.log]
-    sealed, between = bundle.log[actions.index("sealed")], actions.index("sealed") - actions.index("closed") - 1
+    sealed, between = (
+        bundle.log[actions.index("sealed")],
+        actions.index("sealed") - actions.index("closed") - 1,
+    )
     if between:
-        report.notes.append(f"Sealed on {sealed['at'][:10]}, {between} entries of the log after the study was closed.")
+        report.notes.append(
+            f"Sealed on {sealed['at'][:10]}, {between} entries of the log after the study was closed."
+        )
     sealed = sealed["data"]
     rows = sorted(bundle.sessions.values(), key=lambda row: row["participant"])
     told = "".join(f"{row['participant']} {row['head']} {row['submitted']}\n" for row in rows)
@@ -528,12 +585,7 @@ def check_seal(bundle, report):
 
 def check_chains(bundle, report):
     """Each person's pages are chained, complete, and hold what was committed to."""
-    report.many(
-        "chain",
-        (f"{code} has pages but no session." for code in set(bundle.submissions) - set(bundle.sessions)),
-    )
-    for code, session in bundle.sessions.items():
-        report.many("chain", _chain(code, session, bundle.submissions.get(code, [])))
+    bundle.walk.tell(report, "chain", "chain")
 
 
 def _chain(code, session, rows):
@@ -570,18 +622,115 @@ def _chain(code, session, rows):
 
 def check_consent(bundle, report):
     """Everybody agreed to the registered text, word for word."""
-    for code, rows in bundle.submissions.items():
-        document = document_of(bundle, code)
-        stages = {s["id"]: s for s in document["flow"] if s["kind"] == "consent"}
-        for row in rows:
-            if row["page"] in stages and row["state"] == "open":
-                text = say(document, stages[row["page"]]["text"], bundle.sessions[code]["language"])
-                if row["payload"]["text_sha256"] != sha256(text):
-                    report.wrong("consent", f"{code} agreed to another text than the registered one.")
+    bundle.walk.tell(report, "consent", "consent")
 
 
-def document_of(bundle, code):
-    return bundle.documents[bundle.sessions[code]["registration"]]
+def _consent(bundle, code, session, rows):
+    document = bundle.documents[session["registration"]]
+    stages = {s["id"]: s for s in document["flow"] if s["kind"] == "consent"}
+    for row in rows:
+        if row["page"] in stages and row["state"] == "open":
+            text = say(document, stages[row["page"]]["text"], session["language"])
+            if row["payload"]["text_sha256"] != sha256(text):
+                yield f"{code} agreed to another text than the registered one."
+
+
+# ---- 5b. one walk over everybody
+
+
+class Disorder(Exception):
+    """A file does not have its people in the order of the sessions."""
+
+
+class Groups:
+    """A file's rows person by person. Streamed where people come in the order of the sessions, which keeps one person
+    in memory; sorted before, in memory, where they do not."""
+
+    def __init__(self, rows, places, streamed):
+        self.places, self.kept = places, None
+        self.groups = itertools.groupby(rows, key=lambda row: row["participant"])
+        self.next = None
+        if streamed:
+            self._step(-1)
+        else:
+            self.kept = {}
+            for code, group in self.groups:
+                self.kept.setdefault(code, []).extend(group)
+
+    def _step(self, place):
+        code, rows = next(self.groups, (None, ()))
+        if code is not None and self.places.get(code, -1) <= place:
+            raise Disorder
+        self.next = (code, rows)
+
+    def of(self, code):
+        """Rows of the person whose turn it is."""
+        if self.kept is not None:
+            return self.kept.pop(code, [])
+        if self.next[0] != code:
+            return []
+        rows = list(self.next[1])
+        self._step(self.places[code])
+        return rows
+
+    def others(self):
+        """People of whom there is no session."""
+        return list(self.kept or ())
+
+
+class Walk:
+    """What was found by going once through everybody's sessions, pages and rows."""
+
+    def __init__(self):
+        self.few, self.broken = {}, {}
+
+    def tell(self, report, code, name):
+        """Say what was found; raises what stopped this check on the way."""
+        report.told(code, self.few.get(name, Few()))
+        if name in self.broken:
+            raise self.broken[name]
+
+    def take(self, name, sentences):
+        if name in self.broken:
+            return
+        try:
+            self.few.setdefault(name, Few()).take(sentences)
+        except BROKEN as error:
+            self.broken[name] = error
+
+
+def walk(bundle):
+    """Everybody's pages and rows, person by person."""
+    try:
+        return _walked(bundle, streamed=True)
+    except Disorder:
+        return _walked(bundle, streamed=False)
+
+
+def _walked(bundle, streamed):
+    places = {code: place for place, code in enumerate(bundle.sessions)}
+    files = {name: Groups(bundle.rows(file_of(name)), places, streamed) for name in TABLES}
+    files["pages"] = Groups(bundle.lines("evidence/submissions.jsonl"), places, streamed)
+    seen = Walk()
+    for code, session in bundle.sessions.items():
+        own = {name: groups.of(code) for name, groups in files.items()}
+        pages = own["pages"]
+        seen.take("chain", _chain(code, session, pages))
+        seen.take("consent", _consent(bundle, code, session, pages))
+        seen.take("varied", _varied(bundle, code, session, pages))
+        if "tables" in seen.broken:
+            continue
+        try:
+            person = Person(bundle, code, pages, own["events"])
+        except BROKEN as error:
+            seen.broken["tables"] = error
+            continue
+        for name, check in (("participants", _participant), ("trials", _trials), ("responses", _responses)):
+            seen.take(name, check(bundle, person, own[name]))
+    seen.take("chain", (f"{code} has pages but no session." for code in files["pages"].others()))
+    for name in TABLES[:-1]:
+        seen.take(name, (f"table-{name}_data.csv: {code} has no session." for code in files[name].others()))
+    return seen
 
 
 # ---- 6. stimuli
@@ -640,7 +789,7 @@ def check_stimuli(bundle, report):
             problems.append(f"{name}: its hash is wrong.")
     problems += [f"Stimulus {key[2]} in {key[1]} is not registered." for key in given]
     report.many("stimuli", problems)
-    report.many("stimuli", _varied(bundle))
+    bundle.walk.tell(report, "stimuli", "varied")
     report.many("stimuli", _drafted(bundle))
 
 
@@ -668,29 +817,28 @@ def _drafted(bundle):
                     yield f"Version {version}: the phrasing {phrasing['id']} of {item} is no approved draft."
 
 
-def _varied(bundle):
+def _varied(bundle, code, session, rows):
     """Answers that were live or replayed: recorded ones are the registered ones, fallbacks the registered fallback, live
     ones stand in their arm's phrase and belong to an answered call."""
-    for code, rows in bundle.submissions.items():
-        document, session = document_of(bundle, code), bundle.sessions[code]
-        slot = bundle.schedule.get((session["stratum"], session["slot"]))
-        for row in rows:
-            payload = row.get("payload") or {}
-            if "advice_text" not in payload:
-                continue
-            arm = next(a for a in document["arms"] if slot and a["id"] == slot["arm"])
-            item, name = row["page"].split(".")[1], f"{code}, {row['page']}"
-            if payload["advice_phrasing"] != arm["phrasing"]:
-                yield f"{name}: the phrasing is not that of the arm."
-            if payload["advice_source"] == "replay":
-                due = recorded(document, item, arm["phrasing"], session)
-                if (payload["advice_text"], payload["advice_verdict"]) != (due["text"], due["verdict"]):
-                    yield f"{name}: the words are not the recorded answer that this place shows."
-            elif payload["advice_source"] == "fallback":
-                if payload["advice_text"] != say(document, document["live"]["fallback"], session["language"]):
-                    yield f"{name}: the words are not the registered fallback."
-            else:
-                yield from _live(bundle, document, arm, item, session, payload, name)
+    document = bundle.documents[session["registration"]]
+    slot = bundle.schedule.get((session["stratum"], session["slot"]))
+    for row in rows:
+        payload = row.get("payload") or {}
+        if "advice_text" not in payload:
+            continue
+        arm = next(a for a in document["arms"] if slot and a["id"] == slot["arm"])
+        item, name = row["page"].split(".")[1], f"{code}, {row['page']}"
+        if payload["advice_phrasing"] != arm["phrasing"]:
+            yield f"{name}: the phrasing is not that of the arm."
+        if payload["advice_source"] == "replay":
+            due = recorded(document, item, arm["phrasing"], session)
+            if (payload["advice_text"], payload["advice_verdict"]) != (due["text"], due["verdict"]):
+                yield f"{name}: the words are not the recorded answer that this place shows."
+        elif payload["advice_source"] == "fallback":
+            if payload["advice_text"] != say(document, document["live"]["fallback"], session["language"]):
+                yield f"{name}: the words are not the registered fallback."
+        else:
+            yield from _live(bundle, document, arm, item, session, payload, name)
 
 
 def _live(bundle, document, arm, item, session, payload, name):
@@ -822,15 +970,14 @@ class Noticed:
             self.pastes += 1
 
 
-def noticed(bundle):
-    """By participant and page, and links opened by participant and item."""
+def noticed(events):
+    """Of one person's events: by page what was noticed, and by item how many links were opened."""
     pages, links = {}, Counter()
-    for row in bundle.table("data/table-events_data.csv")[0]:
+    for row in events:
         if row["kind"] != "link":
-            page = pages.setdefault((row["participant"], row["page"]), Noticed())
-            page.add(row["load"], row["kind"], float(row["client_ms"]))
+            pages.setdefault(row["page"], Noticed()).add(row["load"], row["kind"], float(row["client_ms"]))
         elif "item" in (data := json.loads(row["data"] or "{}")):
-            links[row["participant"], str(data["item"])] += 1
+            links[str(data["item"])] += 1
     return pages, links
 
 
@@ -842,17 +989,16 @@ def is_trial(page):
 class Person:
     """What can be said of one participant from session, schedule, pages and events."""
 
-    def __init__(self, bundle, code, traces):
-        self.code, self.session = code, bundle.sessions[code]
-        self.document = document_of(bundle, code)
-        kept = [row for row in bundle.submissions.get(code, []) if row["state"] != "erased"]
-        self.rows = [{"payload": {}, **row} for row in kept]
+    def __init__(self, bundle, code, pages, events):
+        self.bundle, self.code, self.session = bundle, code, bundle.sessions[code]
+        self.document = bundle.documents[self.session["registration"]]
+        self.rows = [{"payload": {}, **row} for row in pages if row["state"] != "erased"]
         place = (self.session["stratum"], self.session["slot"])
         self.slot = bundle.schedule.get(place) if self.session["slot"] is not None else None
         self.order = self.slot["item_order"].split("|") if self.slot and self.slot["item_order"] else []
         self.hedged = self.slot["hedged"].split("|") if self.slot else []
         self.arm = {a["id"]: a for a in self.document["arms"]}[self.slot["arm"]] if self.slot else None
-        self.pages, self.links = traces
+        self.pages, self.links = noticed(events)
         self.verdicts = bundle.verdicts
 
     def participant(self):
@@ -895,7 +1041,7 @@ class Person:
         return row
 
     def behaviour(self):
-        seen = [self.pages[self.code, r["page"]] for r in self.rows if (self.code, r["page"]) in self.pages]
+        seen = [self.pages[r["page"]] for r in self.rows if r["page"] in self.pages]
         finals = [r for r in self.rows if is_trial(r["page"]) and r["page"].endswith(".final")]
         least = self.document["integrity"]["min_seconds_per_trial"]
         traps = [q["id"] for q in questions(self.document) if q["kind"] == "honeypot"]
@@ -903,7 +1049,7 @@ class Person:
             "honeypots": sum(bool(r["payload"].get(name)) for r in self.rows for name in traps),
             "pastes": sum(n.pastes for n in seen) if seen else None,
             "hidden_seconds": sum(n.hidden for n in seen) / 1000 if seen else None,
-            "links_opened": sum(self.links[self.code, item] for item in self.order),
+            "links_opened": sum(self.links[item] for item in self.order),
             "fast_trials": sum(seconds(r["shown_at"], r["received_at"]) < least for r in finals),
             "trials": len(finals),
         }
@@ -944,17 +1090,21 @@ class Person:
                     {f"initial_{k}": v for k, v in before.items()} | row["payload"],
                 )
 
+    def stimulus(self, item, hedged):
+        """(phrasing, hash of the words), worked out once for everybody who met the same ones."""
+        key = (self.session["registration"], self.arm["id"], item["id"], hedged, self.session["language"])
+        if key not in self.bundle.stimuli:
+            phrasing, text = stimulus(self.document, item, self.arm, hedged, self.session["language"])
+            self.bundle.stimuli[key] = phrasing, sha256(text)
+        return self.bundle.stimuli[key]
+
     def trial(self, item, row, before):
         final, initial = row["payload"].get("answer"), before.get("answer")
         shown = self.arm is not None and self.arm["advice"] and item["advice"] is not None
         advice = item["advice"]["answer"] if shown else None
         hedged = item["id"] in self.hedged if shown else None
-        phrasing, text = (
-            stimulus(self.document, item, self.arm, hedged, self.session["language"])
-            if shown
-            else (None, None)
-        )
-        right, digest = ai_correct(item), sha256(text) if shown else None
+        phrasing, digest = self.stimulus(item, hedged) if shown else (None, None)
+        right = ai_correct(item)
         varied = row["payload"] if "advice_text" in row["payload"] else None
         if varied is not None:
             advice = varied["advice_verdict"]
@@ -965,7 +1115,7 @@ class Person:
                 sha256(varied["advice_text"]),
             )
             hedged = phrasing != "plain" and varied["advice_source"] != "fallback"
-        page, took = self.pages.get((self.code, row["page"])), seconds(row["shown_at"], row["received_at"])
+        page, took = self.pages.get(row["page"]), seconds(row["shown_at"], row["received_at"])
         return {
             "participant": self.code,
             "arm": self.arm["id"] if self.arm else None,
@@ -984,7 +1134,7 @@ class Person:
             "initial_correct": agrees(item, initial, item["truth"]),
             "seconds": took,
             "visible_seconds": max(0.0, took - page.hidden / 1000) if page else None,
-            "links_opened": self.links[self.code, item["id"]],
+            "links_opened": self.links[item["id"]],
             "pastes": page.pastes if page else None,
             "left_page": page.left if page else None,
             "stimulus_sha256": digest,
@@ -1012,6 +1162,12 @@ OWN = (
 
 def declared(bundle, table):
     """Question columns that the documents declare; None where a stage of another kind may add its own."""
+    if table not in bundle.names:
+        bundle.names[table] = _declared(bundle, table)
+    return bundle.names[table]
+
+
+def _declared(bundle, table):
     names = set()
     for document in bundle.documents.values():
         if any(stage["kind"] not in OWN for stage in document["flow"]):
@@ -1037,11 +1193,18 @@ def declared(bundle, table):
 
 def check_data(bundle, report):
     """The tidy tables are what submissions, schedule and registered documents give."""
-    traces = noticed(bundle)
-    people = {code: Person(bundle, code, traces) for code in bundle.sessions}
-    report.many("data", _participants(bundle, people))
-    report.many("data", _trials(bundle, people))
-    report.many("data", _responses(bundle, people))
+    report.many("data", _columns(bundle))
+    for name in (*TABLES[:-1], "tables"):
+        bundle.walk.tell(report, "data", name)
+
+
+def _columns(bundle):
+    """Columns that nobody declared, and such as are missing, where anybody is in the table."""
+    tags = {t for d in bundle.documents.values() for i in d["items"] for t in i["tags"]}
+    if bundle.sessions:
+        yield from _undeclared(bundle, "participants", bundle.head(file_of("participants")), PARTICIPANTS)
+    if next(bundle.rows(file_of("trials")), None):
+        yield from _undeclared(bundle, "trials", bundle.head(file_of("trials")), set(TRIALS) - tags)
 
 
 def _undeclared(bundle, table, head, known):
@@ -1070,74 +1233,60 @@ def _doubled(table, keys):
     )
 
 
-def _participants(bundle, people):
-    rows, head = bundle.people
-    found = {row["participant"]: row for row in rows}
+def _participant(bundle, person, rows):
+    if not rows:
+        yield f"table-participants_data.csv: {person.code} is missing."
+        return
     yield from _doubled("participants", (row["participant"] for row in rows))
-    yield from (f"table-participants_data.csv: {code} is missing." for code in people if code not in found)
-    yield from (
-        f"table-participants_data.csv: {code} has no session." for code in found if code not in people
-    )
-    fixed = list(next(iter(people.values())).participant()) if people else []
-    yield from _undeclared(bundle, "participants", head, fixed) if people else ()
-    names = declared(bundle, "participants")
-    for code, person in people.items():
-        if code not in found:
-            continue
-        asked = person.answers()
-        due = {c: answer_to(c, asked) for c in names or ()} | person.participant()
-        due |= {c: v for c, v in person.scores(due).items() if c in head} if names is not None else {}
-        yield from _different(bundle, "participants", code, found[code], due, [c for c in head if c in due])
+    names, row, asked = declared(bundle, "participants"), rows[-1], person.answers()
+    due = {c: answer_to(c, asked) for c in names or ()} | person.participant()
+    due |= {c: v for c, v in person.scores(due).items() if c in row} if names is not None else {}
+    yield from _different(bundle, "participants", person.code, row, due, [c for c in row if c in due])
 
 
-def _trials(bundle, people):
-    rows, head = bundle.trials
-    found = {(row["participant"], row["item"]): row for row in rows}
-    yield from _doubled("trials", ((row["participant"], row["item"]) for row in rows))
+def _trials(bundle, person, rows):
+    found = {row["item"]: row for row in rows}
+    yield from _doubled("trials", ((person.code, row["item"]) for row in rows))
     names, seen = declared(bundle, "trials"), set()
-    for code, person in people.items():
-        for due, answers in person.trials():
-            key = (code, due["item"])
-            if not seen:
-                fixed = set(due) - {
-                    t for d in bundle.documents.values() for i in d["items"] for t in i["tags"]
-                }
-                yield from _undeclared(bundle, "trials", head, fixed)
-            seen.add(key)
-            if key not in found:
-                yield f"table-trials_data.csv: {code} on {due['item']} is missing."
-                continue
-            due = {c: answer_to(c, answers) for c in names or ()} | due
-            yield from _different(
-                bundle, "trials", f"{code} on {due['item']}", found[key], due, [c for c in head if c in due]
-            )
+    for due, answers in person.trials():
+        item = due["item"]
+        seen.add(item)
+        if item not in found:
+            yield f"table-trials_data.csv: {person.code} on {item} is missing."
+            continue
+        due = {c: answer_to(c, answers) for c in names or ()} | due
+        row = found[item]
+        yield from _different(
+            bundle, "trials", f"{person.code} on {item}", row, due, [c for c in row if c in due]
+        )
     yield from (
-        f"table-trials_data.csv: {code} on {item} was never answered." for code, item in set(found) - seen
+        f"table-trials_data.csv: {person.code} on {item} was never answered." for item in set(found) - seen
     )
 
 
-def _responses(bundle, people):
-    rows, _ = bundle.table("data/table-responses_data.csv")
+def _responses(bundle, person, rows):
     found, keys = {}, []
     for row in rows:
-        key = (row["participant"], row["page"], row["attempt"], row["question"])
+        key = (row["page"], row["attempt"], row["question"])
         keys.append(key)
         found[key] = (row["stage"], row["value"], row["shown_at"], row["received_at"])
-    yield from _doubled("responses", keys)
-    for code, person in people.items():
-        for row in person.rows:
-            for question, value in row["payload"].items():
-                key = (code, row["page"], str(row["attempt"]), question)
-                due = (
-                    row["page"].split(".")[0],
-                    as_text(value),
-                    csv_time(row["shown_at"]),
-                    csv_time(row["received_at"]),
-                )
-                if found.pop(key, None) != due:
-                    yield f"table-responses_data.csv, {code}, {row['page']}, {question}: missing, or not what was submitted."
+    yield from _doubled("responses", ((person.code, *key) for key in keys))
+    for row in person.rows:
+        stage, shown, received = (
+            row["page"].split(".")[0],
+            csv_time(row["shown_at"]),
+            csv_time(row["received_at"]),
+        )
+        for question, value in row["payload"].items():
+            if found.pop((row["page"], str(row["attempt"]), question), None) != (
+                stage,
+                as_text(value),
+                shown,
+                received,
+            ):
+                yield f"table-responses_data.csv, {person.code}, {row['page']}, {question}: missing, or not what was submitted."
     yield from (
-        f"table-responses_data.csv: {key[0]}, {key[1]}, {key[3]} was never submitted." for key in found
+        f"table-responses_data.csv: {person.code}, {key[0]}, {key[2]} was never submitted." for key in found
     )
 
 
@@ -1184,9 +1333,7 @@ def holds(rules, row):
 
 def analysed(bundle):
     """(people by code as typed rows, codes analysed, codes flagged, counts by rule) by the registered rules."""
-    rows, head = bundle.people
-    types = {c: bundle.types["participants", c] for c in head}
-    people = {row["participant"]: {c: typed(row[c], types[c]) for c in head} for row in rows}
+    people = bundle.people
     plan = bundle.document["plan"]
     if plan["population"] == "complete":
         eligible = [c for c, row in people.items() if row["outcome"] == "complete"]
@@ -1215,7 +1362,7 @@ def by_arm(people, codes):
 
 def check_exclusions(bundle, report):
     """Who was left out, rule by rule, is what the registered rules give."""
-    people, eligible, left, flagged, counts = analysed(bundle)
+    people, eligible, left, flagged, counts = bundle.analysed
     sample, plan = bundle.results["sample"], bundle.document["plan"]
     given = {rule["id"]: rule for rule in sample["rules"]}
     for rule in plan["exclusions"]:
@@ -1238,7 +1385,7 @@ def check_exclusions(bundle, report):
             "exclusions", (f"Rule '{name}': {k} is {told[k]}, the data give {count[k]}." for k in wrong)
         )
     due = {"people": len(people), "eligible": len(eligible), "excluded": len(eligible) - len(left), "flagged": len(flagged),
-           "analysed": len(left), "trials": sum(row["participant"] in left for row in bundle.trials[0])}  # fmt: skip
+           "analysed": len(left), "trials": bundle.tallies[0]}  # fmt: skip
     report.many(
         "exclusions",
         (f"results.json: {k} is {sample[k]}, the data give {v}." for k, v in due.items() if sample[k] != v),
@@ -1249,7 +1396,7 @@ def check_exclusions(bundle, report):
 
 def check_consort(bundle, report):
     """The CONSORT flow is counted again from the participants."""
-    people, _, left, _, counts = analysed(bundle)
+    people, _, left, _, counts = bundle.analysed
     told, plan = bundle.json("results/consort.json"), bundle.document["plan"]
     before = Counter(row["outcome"] for row in people.values() if row["arm"] is None)
     names = ("declined", "screened_out", "failed_check", "withdrawn", "full", "unfinished")
@@ -1491,12 +1638,24 @@ MEASURES = {
 }
 
 
+def tallies(bundle):
+    """How many trials those analysed made; and by arm and measure how often what is counted held, and among how many."""
+    left, count, found = bundle.analysed[2], 0, {}
+    for row in bundle.rows(file_of("trials")):
+        if row["participant"] not in left:
+            continue
+        count += 1
+        for name, (chosen, column, wanted) in MEASURES.items():
+            if row[column] and chosen(row):
+                hits, n = found.get((row["arm"], name), (0, 0))
+                found[row["arm"], name] = hits + (row[column] == ("true" if wanted else "false")), n + 1
+    return count, found
+
+
 def _measures(bundle):
     """Shares by arm, counted again from the trials."""
     if any(item["kind"] == "probability" for item in bundle.document["items"]):
         return
-    _, _, left, _, _ = analysed(bundle)
-    rows = [row for row in bundle.trials[0] if row["participant"] in left]
     for told in bundle.results["measures"]:
         if (
             list(told["by"]) != ["arm"]
@@ -1504,9 +1663,8 @@ def _measures(bundle):
             or told["estimate"]["value"] is None
         ):
             continue
-        chosen, column, wanted = MEASURES[told["measure"]]
-        cells = [r[column] for r in rows if r["arm"] == told["by"]["arm"] and chosen(r) and r[column]]
-        share = cells.count("true" if wanted else "false") / len(cells) if cells else None
+        hits, n = bundle.tallies[1].get((told["by"]["arm"], told["measure"]), (0, 0))
+        share = hits / n if n else None
         if share is None or abs(share - told["estimate"]["value"]) > TOLERANCE:
             yield f"{told['measure']} in {told['by']['arm']} is {told['estimate']['value']}, the trials give {share}."
 
@@ -1528,7 +1686,7 @@ def check_deviations(bundle, report):
         )
     target = bundle.document["sample"]["target"]
     completed = sum(row["outcome"] == "complete" for row in bundle.sessions.values())
-    late = sum(row["late"] == "true" for row in bundle.people[0])
+    late = sum(row["late"] is True for row in bundle.people.values())
     if completed < target:
         report.notes.append(f"{completed} people completed; {target} were planned.")
     models = _other_models(bundle)
@@ -1591,6 +1749,18 @@ BROKEN = (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, 
 def verify(root, *, anchors=None, only=None):
     """Run the checks on a folder; returns a Report. anchors: published values by name of bundle.json's field."""
     bundle, report = Bundle(root), Report()
+    before = csv.field_size_limit(LONGEST_CELL)
+    try:
+        _all_checks(bundle, report, only)
+    finally:
+        csv.field_size_limit(before)
+    for name, value in (anchors or {}).items():
+        if value and bundle.about.get(name) != value.lower():
+            report.wrong("anchor", f"Published was {name} {value}; this folder has {bundle.about.get(name)}.")
+    return report
+
+
+def _all_checks(bundle, report, only):
     for code, check, what in CHECKS:
         if only and code not in only:
             continue
@@ -1600,27 +1770,24 @@ def verify(root, *, anchors=None, only=None):
         except BROKEN as error:
             report.wrong(code, f"Could not be checked, {what}: {type(error).__name__}: {error}")
         report.checked.append((what, len(report.findings) - before))
-    for name, value in (anchors or {}).items():
-        if value and bundle.about.get(name) != value.lower():
-            report.wrong("anchor", f"Published was {name} {value}; this folder has {bundle.about.get(name)}.")
-    return report
 
 
 def find_receipt(root, receipt):
     """The sentence about a participant's receipt, or None if no page of the bundle has it."""
-    for code, rows in Bundle(root).submissions.items():
-        for row in rows:
-            if row["link"] == receipt.lower():
-                state = {"open": "its answers are here", "erased": "its answers were erased"}.get(
-                    row["state"], "withheld"
-                )
-                last = (
-                    "and it is the last page"
-                    if row is rows[-1]
-                    else f"and {len(rows) - row['number']} pages came after it"
-                )
-                return f"The receipt belongs to page {row['number']} of {code}, accepted {row['received_at']}; {state}, {last}."
-    return None
+    bundle = Bundle(root)
+    path = "evidence/submissions.jsonl"
+    row = next((row for row in bundle.lines(path) if row["link"] == receipt.lower()), None)
+    if row is None:
+        return None
+    code = row["participant"]
+    after = sum(
+        other["participant"] == code and other["number"] > row["number"] for other in bundle.lines(path)
+    )
+    state = {"open": "its answers are here", "erased": "its answers were erased"}.get(
+        row["state"], "withheld"
+    )
+    last = f"and {after} pages came after it" if after else "and it is the last page"
+    return f"The receipt belongs to page {row['number']} of {code}, accepted {row['received_at']}; {state}, {last}."
 
 
 def main(arguments=None):
