@@ -13,13 +13,16 @@ MOST_LINES = 7  # as many as can be told apart
 
 def value_curve(table: pd.DataFrame, *, threshold: float, title: str = "") -> Figure:
     """Number of values by cosine distance, one row a distance: threshold, values (counts, without uncertainty: they are
-    of the cards at hand) and, where participants' own cards allow it, richness, richness_low, richness_high (Chao2's
-    lower bound of all values there are, with its interval). threshold: the one in use, which is marked.
+    of the cards at hand) and, where participants' own cards allow it, own (values of those cards alone) with richness,
+    richness_low, richness_high (Chao2's lower bound of all values such people have, with its interval). threshold: the
+    one in use, which is marked.
 
     Raises ValueError for missing columns or cells, and for a table without rows.
     """
     rows = _rows(table, ["values"])
-    expected = {"richness", "richness_low", "richness_high"} <= set(rows) and rows["richness"].notna().any()
+    expected = {"own", "richness", "richness_low", "richness_high"} <= set(rows) and rows[
+        "richness"
+    ].notna().any()
     at = rows["threshold"].to_numpy(np.float64)
     with drawing(6.2, 3.8) as blank:
         axes = blank.add_subplot()
@@ -27,7 +30,9 @@ def value_curve(table: pd.DataFrame, *, threshold: float, title: str = "") -> Fi
             low, high = (rows[name].to_numpy(np.float64) for name in ("richness_low", "richness_high"))
             axes.fill_between(at, low, high, color=COLOURS[1], alpha=0.16, linewidth=0)
             axes.plot(at, rows["richness"], color=COLOURS[1], marker="s", markersize=3.5,
-                      label="expected in all, from participants' cards (Chao2)")  # fmt: skip
+                      label="participants' own cards: expected in all (Chao2)")  # fmt: skip
+            axes.step(at, rows["own"], where="post", color=COLOURS[2], marker="^", markersize=3.5,
+                      label="participants' own cards: heard")  # fmt: skip
         axes.step(at, rows["values"], where="post", color=COLOURS[0], marker="o", markersize=3.5,
                   label="values of all cards")  # fmt: skip
         _mark(axes, threshold)
@@ -95,7 +100,7 @@ def _rows(table: pd.DataFrame, also: list[str]) -> pd.DataFrame:
 def _mark(axes: Axes, threshold: float) -> None:
     """A line at the distance in use, with its number."""
     axes.axvline(threshold, color=MUTED, linewidth=1.1, linestyle=(0, (4, 3)))
-    axes.annotate(f"in use: {number(threshold)}", (threshold, 0.03), (-5, 0), xycoords=axes.get_xaxis_transform(),
+    axes.annotate(f"in use: {number(threshold)}", (threshold, 1), (0, 4), xycoords=axes.get_xaxis_transform(),
                   textcoords="offset points", ha="right", fontsize=8.5, color=MUTED)  # fmt: skip
 
 

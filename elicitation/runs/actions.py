@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +24,10 @@ WRITTEN_EVERY = timedelta(seconds=1)
 SILENT = "The worker went silent. What it had found is kept: start again, and it goes on where it stopped."
 
 
+NO_QUEUE = "No worker could be told: the queue does not answer. Nothing was begun; try again in a while."
+logger = logging.getLogger(__name__)
+
+
 class GivenUp(Exception):
     """The row was finished by somebody else while the work was done."""
 
@@ -30,8 +36,6 @@ class GivenUp(Exception):
 def ask(*, study: Study, kind: str, by: str, settings: dict[str, Any] | None = None) -> DeskRun:
     """Have a worker search; what is under way already is returned instead. One whose worker has been silent for five
     minutes counts as lost."""
-    from elicitation.runs import tasks
-
     study = Study.objects.select_for_update(no_key=True).defer("draft", "source_text").get(pk=study.pk)
     under_way = DeskRun.objects.filter(study=study, kind=kind, finished_at=None).first()
     if under_way is not None and not is_lost(under_way):
@@ -40,8 +44,19 @@ def ask(*, study: Study, kind: str, by: str, settings: dict[str, Any] | None = N
         finish(under_way, problem=SILENT)
     made = DeskRun.objects.create(study=study, kind=kind, by=by, settings=settings or {})
     audit(study, by, f"asked for {kind}", made.settings)
-    tasks.search.delay_on_commit(made.pk)
+    transaction.on_commit(partial(_wake, made))
     return made
+
+
+def _wake(one: DeskRun) -> None:
+    """Tell a worker; where the queue does not answer, the row says so at once."""
+    from elicitation.runs import tasks
+
+    try:
+        tasks.search.apply_async((one.pk,), retry=False)
+    except Exception as error:  # whatever a broker's client raises
+        logger.warning("the broker is away, search %s was not begun: %s", one.pk, error)
+        finish(one, problem=NO_QUEUE)
 
 
 def is_lost(one: DeskRun) -> bool:

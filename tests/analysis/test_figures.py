@@ -83,7 +83,7 @@ def curve() -> pd.DataFrame:
 
 
 def values() -> pd.DataFrame:
-    return pd.DataFrame({"threshold": [0.0, 0.1, 0.2, 0.3], "values": [80, 60, 41, 40], "richness": [120.0, 90, 55, 52],
+    return pd.DataFrame({"threshold": [0.0, 0.1, 0.2, 0.3], "values": [80, 60, 41, 40], "own": [70, 52, 37, 36], "richness": [120.0, 90, 55, 52],
                          "richness_low": [100.0, 75, 47, 45], "richness_high": [160.0, 130, 80, 75]})  # fmt: skip
 
 

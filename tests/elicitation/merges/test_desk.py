@@ -32,7 +32,7 @@ EVIL = "<script>alert(1)</script>"
 def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ids of the searches that a worker was told of."""
     found: list[int] = []
-    monkeypatch.setattr(tasks.search, "delay_on_commit", found.append)
+    monkeypatch.setattr(tasks.search, "apply_async", lambda args, **_: found.append(args[0]))
     return found
 
 

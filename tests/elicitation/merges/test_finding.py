@@ -17,6 +17,7 @@ from elicitation.values.models import MergeState
 from llm.models import Call
 from study.registration.models import AuditEntry, Study
 from tests.elicitation.merges.pairs import HEARING, SHARES, SILENCE, states, with_cards
+from tests.llm.test_workers import _celery_uses as celery_uses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -160,3 +161,13 @@ def test_asking_twice_is_one_search_and_a_silent_worker_is_given_up(model: Any) 
     assert "went silent" in one.problem
     tasks.search(one.pk)
     assert not MergeProposal.objects.exists()
+
+
+def test_a_queue_that_does_not_answer_is_said_at_once_and_nothing_waits_for_it() -> None:
+    study = with_cards()
+    with celery_uses("redis://127.0.0.1:1/0"):
+        one = actions.ask(study=study, kind="merges", by="ada")
+    one.refresh_from_db()
+    assert one.problem == actions.NO_QUEUE
+    assert one.finished_at is not None
+    assert actions.ask(study=study, kind="merges", by="ada").pk != one.pk
