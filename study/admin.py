@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.paginator import Paginator
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 
 from study.assignment.models import Slot, SlotReturn
@@ -23,6 +25,9 @@ ENDED = (Study.State.CLOSED, Study.State.ARCHIVED)
 
 class ReadOnly:
     """Nobody adds, changes or deletes; the database would refuse most of it anyway."""
+
+    list_per_page = 50
+    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False
@@ -122,7 +127,6 @@ class SlotAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_filter = ["state"]
     list_select_related = ["study"]
     search_fields = ["study__slug"]
-    show_full_result_count = False
 
     def get_fields(self, request: HttpRequest, obj: Slot | None = None) -> list[str]:
         schedule = ["block", "arm", "item_order", "hedged"]
@@ -167,6 +171,16 @@ class SessionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     fields = [*list_display, "language", "exposed", "timed_out_at", "erased_at", "head"]
 
 
+class AcceptedPages(Paginator):  # type: ignore[type-arg]
+    """Counts all submissions, of which there may be millions, by what each session says that it submitted."""
+
+    @cached_property
+    def count(self) -> int:
+        if self.object_list.query.where:  # type: ignore[attr-defined]
+            return super().count
+        return Session.objects.aggregate(pages=Sum("submitted"))["pages"] or 0
+
+
 @admin.register(Submission)
 class SubmissionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """That a page was accepted, and its place in the chain; answers are in the exports of a closed study."""
@@ -174,7 +188,7 @@ class SubmissionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ["session", "number", "page", "attempt", "shown_at", "received_at"]
     list_select_related = ["session"]
     fields = [*list_display, "commitment", "link"]
-    show_full_result_count = False
+    paginator = AcceptedPages
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Submission]:
         return Submission.objects.defer("payload", "salt")

@@ -32,7 +32,7 @@ def staff(client: Client) -> Client:
 def people(study: Study, count: int) -> None:
     """Sessions with a submission each; every second one gave its slot back."""
     for number in range(count):
-        session = factories.session(study)
+        session = factories.session(study, submitted=1)
         assignment.claim(session=session)
         now = timezone.now()
         Submission.objects.create(
@@ -78,6 +78,15 @@ def test_nothing_can_be_added_changed_or_deleted(staff: Client, model: str) -> N
 
 def _model(name: str) -> Any:
     return next(model for model in admin.site._registry if model._meta.label_lower == f"study.{name}")
+
+
+def test_submissions_are_counted_by_their_sessions_and_within_one_by_themselves(staff: Client) -> None:
+    people(factories.collecting(), 6)
+    found = staff.get(address("submission")).context["cl"]
+    assert (found.result_count, len(found.result_list)) == (6, 6)
+    one = Submission.objects.all()[0].session_id
+    found = staff.get(address("submission"), {"session__id__exact": one}).context["cl"]
+    assert (found.result_count, [row.session_id for row in found.result_list]) == (1, [one])
 
 
 def test_the_schedule_shows_only_after_closing(staff: Client) -> None:
