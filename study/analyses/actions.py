@@ -19,7 +19,8 @@ from study.registration.audit import audit
 from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 from study.tables.consort import flow
-from study.tables.tidy import Progress, Tables, quiet, tidy
+from study.tables.progress import Progress, quiet
+from study.tables.tidy import Tables, tidy
 
 Step = Callable[[str], None]
 BESIDE_MODELS = 8

@@ -116,7 +116,8 @@ def _plain(value: Any) -> Any:
 def _rows(one: Exploration) -> Any:
     """The outcome's rows of everybody whom the registered rules keep, with the participants' columns beside trials."""
     from analysis.plan.people import sort_people
-    from study.tables.tidy import quiet, tidy
+    from study.tables.progress import quiet
+    from study.tables.tidy import tidy
 
     tables = tidy(one.study, with_events=False, progress=quiet).as_dict()
     people = tables["participants"]

@@ -34,7 +34,7 @@ from study.registration.errors import WrongState
 from study.registration.frozen import current, protocol_of
 from study.registration.models import AuditEntry, Registration, Study
 from study.session.sealing import check_seal, seal
-from study.tables.tidy import Progress, quiet
+from study.tables.progress import Progress, quiet
 
 MANIFEST = "MANIFEST.sha256"
 SQUEEZE = 2

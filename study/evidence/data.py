@@ -24,7 +24,8 @@ from study.tables.cells import columns_cells, printed
 from study.tables.codebook import as_markdown, codebook
 from study.tables.columns import columns_of
 from study.tables.export import as_csv
-from study.tables.tidy import TABLES, Progress, framed, walked
+from study.tables.progress import Progress
+from study.tables.tidy import TABLES, framed, walked
 
 ROWS_AT_ONCE = 50_000
 """Rows of a Parquet file's group."""

@@ -136,7 +136,8 @@ def unblind(request: HttpRequest, slug: str) -> HttpResponse:
 def tables(request: HttpRequest, slug: str) -> HttpResponse:
     """The tidy tables with their codebook as one zip; the download is kept in the log."""
     from study.tables.export import write
-    from study.tables.tidy import quiet, tidy
+    from study.tables.progress import quiet
+    from study.tables.tidy import tidy
 
     seen = study_for(request, slug, Right.ANALYSE)
     if not blinding.may_see_outcomes(seen.study):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,11 +24,14 @@ from study.registration.errors import Refused, WrongState
 from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 from study.session.models import Session
+from study.tables.progress import Advance, Progress
 
 ASKED, MADE = "asked for the bundle", "made the bundle"
 SILENCE = timedelta(minutes=5)
 BEAT = 20.0
 """Seconds between two signs of life: a notebook runs for minutes without a word."""
+ROWS_TOLD = 1.0
+"""Seconds between two counts of the rows that are written."""
 BESIDE_ANALYSIS = 5
 """Steps of a bundle beside the analysis: its announcement, tables, results and forms, notebooks, hashes and zip."""
 TOO_EARLY = "A bundle reveals the seed and the outcomes: it is made once the study is closed."
@@ -97,7 +101,9 @@ def _written(one: BundleRun, home: Path) -> dict[str, Any]:
     from study.evidence import bundle  # only the worker computes
 
     home.mkdir(parents=True, mode=0o700)
-    made = bundle.write(study=one.study, folder=home / one.study.slug, by=one.by, step=_told(one))
+    made = bundle.write(
+        study=one.study, folder=home / one.study.slug, by=one.by, step=_told(one), progress=_counted(one)
+    )
     with made.archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     kept = made.archive.rename(home / f"{one.study.slug}-{digest[:12]}.zip")
@@ -138,10 +144,30 @@ def _told(one: BundleRun) -> Callable[[str], None]:
         nonlocal done
         done += 1
         BundleRun.objects.filter(pk=one.pk).update(
-            step=text[:200], steps_done=done, steps_total=total, active_at=timezone.now()
+            step=text[:200], steps_done=done, steps_total=total, rows_total=0, active_at=timezone.now()
         )
 
     return tell
+
+
+def _counted(one: BundleRun) -> Progress:
+    """Writes down how many rows of the step are done, at most once a second and at its end."""
+
+    def begin(total: int, what: str) -> Advance:
+        row, done, told = BundleRun.objects.filter(pk=one.pk), 0, time.monotonic()
+        now = timezone.now()
+        row.update(rows_of=what[:40], rows_done=0, rows_total=total, rows_since=now, active_at=now)
+
+        def advance(more: int) -> None:
+            nonlocal done, told
+            done += more
+            if done >= total or time.monotonic() - told >= ROWS_TOLD:
+                told = time.monotonic()
+                row.update(rows_done=done, active_at=timezone.now())
+
+        return advance
+
+    return begin
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -101,6 +103,12 @@ class BundleRun(models.Model):
     step = models.CharField(max_length=200, blank=True)
     steps_done = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0, help_text="at most as many")
+    rows_of = models.CharField(
+        max_length=40, blank=True, help_text="what the step goes through, while it does"
+    )
+    rows_done = models.PositiveBigIntegerField(default=0)
+    rows_total = models.PositiveBigIntegerField(default=0)
+    rows_since = models.DateTimeField(null=True, blank=True)
     file = models.CharField(max_length=300, blank=True, help_text="below the state folder's bundles")
     sha256 = models.CharField(max_length=64, blank=True, help_text="of the zip")
     manifest_sha256 = models.CharField(max_length=64, blank=True)
@@ -126,6 +134,14 @@ class BundleRun(models.Model):
     def download_name(self) -> str:
         """The zip's name with the beginning of its hash; '' before there is one."""
         return self.file.rpartition("/")[2]
+
+    @property
+    def minutes_left(self) -> int | None:
+        """What the rest of the step's rows take at the speed so far, rounded up; None before there is a speed."""
+        if self.rows_since is None or not self.rows_done:
+            return None
+        spent = ((self.active_at or timezone.now()) - self.rows_since).total_seconds()
+        return math.ceil(spent / self.rows_done * (self.rows_total - self.rows_done) / 60)
 
 
 class DraftVersion(models.Model):

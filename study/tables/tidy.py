@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pandas as pd
-from tqdm import tqdm
 
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import reading, rows
 from study.tables.cells import columns_cells
 from study.tables.columns import columns_of
+from study.tables.progress import Progress, quiet
 
 TABLES = ("participants", "trials", "responses", "events")
-Advance = Callable[[int], object]
-Progress = Callable[[int, str], Advance]
-"""Told how many of what there will be, it gives a function that is told how many more are done."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +32,6 @@ class Tables:
     def as_dict(self) -> dict[str, pd.DataFrame]:
         """By name, as the plan's runner takes them."""
         return {name: getattr(self, name) for name in TABLES}
-
-
-def quiet(total: int, what: str) -> Advance:
-    """No progress shown."""
-    return lambda more: None
-
-
-def bar(total: int, what: str) -> Advance:
-    """A progress bar on the terminal."""
-    shown = tqdm(total=total, desc=what, unit="", unit_scale=True)
-
-    def advance(more: int) -> None:
-        shown.update(more)
-        if shown.n >= total:
-            shown.close()
-
-    return advance
 
 
 def tidy(

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from study.evidence import bundle, checking
 from study.management.lookups import person, study_of
 from study.registration.errors import Refused
-from study.tables.tidy import bar, quiet
+from study.tables.progress import bar, quiet
 
 
 class Command(BaseCommand):

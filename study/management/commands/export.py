@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from study.analyses.blinding import Blinded, require_sight
 from study.registration.models import Study
 from study.tables.export import write
-from study.tables.tidy import bar, quiet, tidy
+from study.tables.progress import bar, quiet
+from study.tables.tidy import tidy
 
 
 class Command(BaseCommand):

@@ -17,7 +17,8 @@ from study.evidence import bundle, data, declared, records
 from study.evidence.verify import verify
 from study.registration.errors import Refused, WrongState
 from study.session.models import Identity, Session, Submission
-from study.tables.tidy import quiet, tidy
+from study.tables.progress import quiet
+from study.tables.tidy import tidy
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -110,6 +110,8 @@ def test_what_is_made_and_downloaded_passes_the_verifier_and_is_on_the_record(
     one = BundleRun.objects.get()
     assert one.problem == ""
     assert one.steps_done <= one.steps_total
+    counted = Session.objects.counting_for(study).values_list("submitted", flat=True)
+    assert (one.rows_of, one.rows_done) == ("submissions", sum(counted))
 
     page = boss.get(ADDRESS).content.decode()
     assert one.sha256 in page
@@ -223,3 +225,31 @@ def test_four_clicks_at_once_ask_for_one_bundle(sent: list[int]) -> None:
     results = at_once(lambda _: bundling.ask(study=study, by=None).pk, times=4)
     assert len(set(results)) == 1
     assert BundleRun.objects.count() == len(sent) == 1
+
+
+@pytest.mark.django_db
+def test_the_page_says_how_many_rows_are_written_and_how_long_the_rest_takes(boss: Client) -> None:
+    study = walked()
+    now = timezone.now()
+    told = {
+        "started_at": now,
+        "active_at": now,
+        "step": "answers and tables",
+        "steps_done": 3,
+        "steps_total": 9,
+    }
+    one = BundleRun.objects.create(study=study, **told)
+    advance = bundling._counted(one)(1_000_000, "submissions")
+    assert b"0 of 1,000,000 submissions</p>" in boss.get(ADDRESS).content  # no speed yet, so no time
+    advance(1_000)  # within a second of the last word: kept for the next one
+    assert BundleRun.objects.get(pk=one.pk).rows_done == 0
+    BundleRun.objects.filter(pk=one.pk).update(
+        rows_done=250_000, rows_since=now - timedelta(minutes=1), active_at=now
+    )
+    page = boss.get(ADDRESS, headers={"HX-Request": "true"}).content.decode()
+    assert "250,000 of 1,000,000 submissions, about 3 minutes left for this step" in page
+    assert 'max="1000000" value="250000"' in page
+    advance(999_000)  # the end is always told
+    assert b"1,000,000 of 1,000,000 submissions, less than a minute left" in boss.get(ADDRESS).content
+    bundling._told(one)("results and forms")
+    assert b"submissions" not in boss.get(ADDRESS).content

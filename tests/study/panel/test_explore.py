@@ -14,7 +14,8 @@ from study.analyses import blinding
 from study.analyses.models import Exploration
 from study.panel import tasks
 from study.registration.models import AuditEntry
-from study.tables.tidy import quiet, tidy
+from study.tables.progress import quiet
+from study.tables.tidy import tidy
 from tests import factories
 from tests.study.closed import walked
 
