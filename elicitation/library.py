@@ -10,6 +10,8 @@ import rfc8785
 from elicitation.models import Card, Upgrade
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage, UpgradeStory
 from study.protocol.types import Protocol
+from study.registration.frozen import current, protocol_of
+from study.registration.models import Study
 
 
 def digest(*parts: object) -> str:
@@ -41,6 +43,15 @@ def values(*, study: uuid.UUID, stage: ChooseValuesStage, protocol: Protocol) ->
         Card.objects.bulk_create(missing, ignore_conflicts=True)
         known = {(row.code, row.digest): row for row in found.all()}
     return {code: known[code, row.digest] for code, row in wanted.items()}
+
+
+def rows_of(study: Study) -> list[Card]:
+    """The library's cards under the study's latest registration; missing ones are inserted. Empty for a protocol
+    without a library. Raises WrongState before registration."""
+    protocol = protocol_of(current(study).pk)
+    stages = [stage for stage in protocol.flow if isinstance(stage, ChooseValuesStage)]
+    found = [values(study=study.pk, stage=stage, protocol=protocol) for stage in stages]
+    return [card for cards in found for card in cards.values()]
 
 
 def upgrades(

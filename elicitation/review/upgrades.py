@@ -49,9 +49,6 @@ def propose(request: HttpRequest, slug: str) -> HttpResponse:
     """Have a worker propose upgrades in every context of the protocol."""
     seen = study_for(request, slug, Right.EDIT)
     try:
-        from elicitation.upgrades.proposing import frozen_protocol  # numpy: only for who asks
-
-        frozen_protocol(seen.study)
         actions.ask(study=seen.study, kind=DeskRun.Kind.UPGRADES, by=visitor(request).get_username())
     except Refused as refusal:
         messages.error(request, str(refusal))

@@ -35,9 +35,11 @@ class GivenUp(Exception):
 @transaction.atomic
 def ask(*, study: Study, kind: str, by: str, settings: dict[str, Any] | None = None) -> DeskRun:
     """Have a worker search; what is under way already is returned instead. One whose worker has been silent for five
-    minutes counts as lost."""
+    minutes counts as lost. Raises Refused before registration."""
     study = Study.objects.select_for_update(no_key=True).defer("draft", "source_text").get(pk=study.pk)
     under_way = DeskRun.objects.filter(study=study, kind=kind, finished_at=None).first()
+    if study.state == Study.State.DRAFT:
+        raise Refused("Register the study first: the model is asked about its registered values.")
     if under_way is not None and not is_lost(under_way):
         return under_way
     if under_way is not None:

@@ -14,7 +14,7 @@ from django.db import transaction
 from elicitation import library
 from elicitation.asking import ask
 from elicitation.models import Card
-from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
+from elicitation.stages.configs import CompareValuesStage
 from elicitation.upgrades import prompts
 from elicitation.upgrades.candidates import Candidate, candidates, contexts
 from elicitation.upgrades.models import Proposal, ProposalDecision, State
@@ -25,7 +25,7 @@ from llm.prompts import Prompt, Reply
 from study.protocol.types import Protocol
 from study.registration.audit import audit
 from study.registration.errors import Refused
-from study.registration.frozen import protocol_of
+from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 
 MOST = 6  # candidate pairs a context
@@ -65,27 +65,6 @@ class _Asked:
         return reply
 
 
-def frozen_protocol(study: Study) -> Protocol:
-    """The protocol that is running. Raises Refused before registration."""
-    last = study.registrations.order_by("-version").values_list("pk", flat=True).first()
-    if last is None:
-        raise Refused("Register the study first: upgrades are proposed between its registered values.")
-    return protocol_of(last)
-
-
-def values_of(study: Study, protocol: Protocol) -> list[Card]:
-    """The library's values as rows. Raises Refused for a protocol without a library."""
-    stages = [stage for stage in protocol.flow if isinstance(stage, ChooseValuesStage)]
-    found = [
-        card
-        for stage in stages
-        for card in library.values(study=study.pk, stage=stage, protocol=protocol).values()
-    ]
-    if len(found) < 2:
-        raise Refused("The protocol holds no library of at least two values.")
-    return found
-
-
 def contexts_of(protocol: Protocol) -> dict[str, list[str]]:
     """The contexts of the protocol's own upgrades with their cases."""
     stages = [stage for stage in protocol.flow if isinstance(stage, CompareValuesStage)]
@@ -107,11 +86,13 @@ def propose(
     Never inside a transaction. Raises Refused, and LLMError when the cards cannot be embedded; a pair whose answers do
     not come or cannot be used is counted and left for the next run.
     """
-    protocol = frozen_protocol(study)
+    protocol = protocol_of(current(study).pk)
     wanted = {name: cases for name, cases in contexts_of(protocol).items() if not only or name in only}
     if not wanted:
         raise Refused("The protocol has no such context.")
-    rows = values_of(study, protocol)
+    rows = library.rows_of(study)
+    if len(rows) < 2:
+        raise Refused("The protocol holds no library of at least two values.")
     texts = [row.card().text() for row in rows]
     vectors = gateway.embed([*texts, *wanted], purpose="elicitation.embed", study=study.pk).vectors
     work = [

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analysis.distances import cosine_distance
+from elicitation import library
 from elicitation.asking import ask
 from elicitation.models import Card, mapping_of
 from elicitation.values import deciding, rubric
@@ -49,11 +50,12 @@ def find(
     """Compare the study's values, those of earlier merges being one, and store what the judge says of each new pair.
 
     told(pairs considered, all) after each. Raises LLMError when the cards cannot be embedded, ValueError for a
-    threshold outside 0 to 2; a pair that the model does not judge is counted and asked again by the next search. Never
-    inside a transaction.
+    threshold outside 0 to 2, WrongState before registration; a pair that the model does not judge is counted and asked
+    again by the next search. Never inside a transaction.
     """
     from elicitation.values.dedupe import deduplicate  # numpy, which pages do not load
 
+    library.rows_of(study)
     deciding.settle(study)
     mapping = mapping_of(study.pk)
     words = deciding.words_of(study)

@@ -26,9 +26,12 @@ WORDS = {
 }
 
 
-def with_cards(cards: dict[str, tuple[str, list[str]]] | str = WORDS, *, mode: str = "rehearsal") -> Study:  # type: ignore[assignment]
-    """A study that elicits, with library cards of these titles and policies, or of these one-letter codes."""
-    study = collecting(small(), mode=mode)
+def with_cards(
+    cards: dict[str, tuple[str, list[str]]] | str = "", *, mode: str = "rehearsal", library: bool = True
+) -> Study:
+    """A study that elicits, with cards of these titles and policies, or of these one-letter codes. Without `library` it
+    is one whose protocol holds no values, so that a search meets these cards alone."""
+    study = collecting(small() if library else None, mode=mode)
     listed = {code: (f"Card {code}", SILENCE) for code in cards} if isinstance(cards, str) else cards
     for code, (title, policies) in listed.items():
         Card.objects.create(

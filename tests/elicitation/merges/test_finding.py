@@ -16,7 +16,7 @@ from elicitation.values.finding import find
 from elicitation.values.models import MergeState
 from llm.models import Call
 from study.registration.models import AuditEntry, Study
-from tests.elicitation.merges.pairs import HEARING, SHARES, SILENCE, states, with_cards
+from tests.elicitation.merges.pairs import HEARING, SHARES, SILENCE, WORDS, states, with_cards
 from tests.llm.test_workers import _celery_uses as celery_uses
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def checks() -> int:
 def test_a_search_proposes_what_the_judge_calls_the_same_keeps_homonyms_apart_and_merges_nothing(
     model: Any,
 ) -> None:
-    study, told = with_cards(), []
+    study, told = with_cards(WORDS, library=False), []
     done = find(study=study, by="ada", threshold=2.0, told=lambda n, total: told.append((n, total)))
     assert (done.cards, done.values, done.candidates, done.undecided) == (4, 4, 6, 0)
     assert done.checks == checks() == done.proposed + done.apart <= done.candidates
@@ -46,7 +46,7 @@ def test_a_search_proposes_what_the_judge_calls_the_same_keeps_homonyms_apart_an
 
 @pytest.mark.parametrize("decided", ["open", "accepted", "rejected", "split"])
 def test_no_pair_is_asked_about_twice_whatever_was_decided_meanwhile(model: Any, decided: str) -> None:
-    study = with_cards()
+    study = with_cards(WORDS, library=False)
     find(study=study, by="ada", threshold=2.0)
     asked = checks()
     if decided == "rejected":
@@ -70,7 +70,8 @@ def test_no_pair_is_asked_about_twice_whatever_was_decided_meanwhile(model: Any,
 def test_what_two_members_were_told_apart_for_their_values_are_not_asked_about(model: Any) -> None:
     """b is one value with a; c was rejected for b: then a and c are known, too."""
     study = with_cards(
-        {"a": ("A A", SILENCE), "b": ("B B", SILENCE[::-1]), "c": ("C C", [*SILENCE[1:], SILENCE[0]])}
+        {"a": ("A A", SILENCE), "b": ("B B", SILENCE[::-1]), "c": ("C C", [*SILENCE[1:], SILENCE[0]])},
+        library=False,
     )
     find(study=study, by="ada", threshold=2.0)
     ends = {frozenset((one.first, one.second)): one.number for one in MergeProposal.objects.all()}
@@ -83,7 +84,7 @@ def test_what_two_members_were_told_apart_for_their_values_are_not_asked_about(m
 
 
 def test_a_pair_without_an_answer_is_counted_and_asked_again_by_the_next_search(model: Any) -> None:
-    study = with_cards({"a": ("Plain Fairness", SHARES), "b": ("Fairness Plainly", HEARING)})
+    study = with_cards({"a": ("Plain Fairness", SHARES), "b": ("Fairness Plainly", HEARING)}, library=False)
     model.fault("badjson")
     done = find(study=study, by="ada", threshold=2.0)
     assert (done.checks, done.undecided, done.after) == (1, 1, 2)
@@ -94,7 +95,7 @@ def test_a_pair_without_an_answer_is_counted_and_asked_again_by_the_next_search(
 
 
 def test_the_command_leaves_it_to_a_person_unless_it_is_told_to_accept(model: Any) -> None:
-    study, out = with_cards(), io.StringIO()
+    study, out = with_cards(WORDS, library=False), io.StringIO()
     call_command("values", "merge", study.slug, threshold=2.0, stdout=out)
     assert "4 values, 3 if all is accepted; 6 candidate pairs" in out.getvalue()
     assert "1 to review" in out.getvalue()
@@ -128,7 +129,7 @@ def searched(study: Study) -> DeskRun:
 
 
 def test_a_worker_searches_once_and_keeps_numbers_curve_and_figure(model: Any) -> None:
-    study = with_cards()
+    study = with_cards(WORDS, library=False)
     run = searched(study)
     asked = checks()
     tasks.search(run.pk)
@@ -143,14 +144,14 @@ def test_a_worker_searches_once_and_keeps_numbers_curve_and_figure(model: Any) -
 
 def test_an_outage_of_the_model_ends_the_search_with_a_sentence(model: Any) -> None:
     model.fault("status")
-    run = searched(with_cards())
+    run = searched(with_cards(WORDS, library=False))
     assert run.problem.startswith("The model gave no answer (")
     assert run.finished_at is not None
     assert run.result is None
 
 
 def test_asking_twice_is_one_search_and_a_silent_worker_is_given_up(model: Any) -> None:
-    study = with_cards()
+    study = with_cards(WORDS, library=False)
     one = actions.ask(study=study, kind="merges", by="ada")
     assert actions.ask(study=study, kind="merges", by="eve").pk == one.pk
     assert actions.ask(study=study, kind="upgrades", by="eve").pk != one.pk
@@ -164,7 +165,7 @@ def test_asking_twice_is_one_search_and_a_silent_worker_is_given_up(model: Any) 
 
 
 def test_a_queue_that_does_not_answer_is_said_at_once_and_nothing_waits_for_it() -> None:
-    study = with_cards()
+    study = with_cards(WORDS, library=False)
     with celery_uses("redis://127.0.0.1:1/0"):
         one = actions.ask(study=study, kind="merges", by="ada")
     one.refresh_from_db()

@@ -170,7 +170,7 @@ def test_the_command_proposes_with_progress_lists_and_decides(study: Study, mode
     assert listed.getvalue().splitlines()[0].startswith("1  approved")
     with pytest.raises(CommandError, match="approved"):
         call_command("upgrades", study.slug, "approve", number=1)
-    with pytest.raises(CommandError, match="Register"):
+    with pytest.raises(CommandError, match="not registered"):
         call_command("upgrades", draft(small(), slug="unregistered").slug, "propose")
     with pytest.raises(CommandError, match="no such context"):
         call_command("upgrades", study.slug, "propose", context=["When pigs fly"])
