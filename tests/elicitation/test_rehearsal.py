@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency
 
-from elicitation.models import Vote
+from elicitation.models import Draw, Vote
+from elicitation.rehearsal import personas
 from elicitation.rehearsal.personas import Persona, library, stories, true_ranks, truth
 from elicitation.rehearsal.recovery import recover, told
 from elicitation.rehearsal.run import unprovenanced
 from elicitation.stages import draws
+from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
 from study.protocol import lint, read, shipped
 from study.rehearsal.behaviour import World
 from tests.elicitation.people import small
@@ -121,6 +123,24 @@ def test_personas_walk_the_pages_and_every_vote_leads_to_its_page() -> None:
         assert visitor.session.outcome == "complete"
     assert Vote.objects.count() == 6
     assert unprovenanced(study) == 0
+    first = Draw.objects.filter(page="stories.1").select_related("upgrade", "session")
+    assert len(first) == 3
+    for draw in first:
+        assert draw.propensity == pytest.approx(expected(draw)), "the chance that `persona_votes` draws with"
+
+
+def expected(draw: Draw) -> float:
+    """Of a first story, as the quick generator draws it: weight `own` for a pair with a chosen value, half a way."""
+    protocol = small()
+    (stage,) = (s for s in protocol.flow if isinstance(s, CompareValuesStage))
+    (values,) = (s for s in protocol.flow if isinstance(s, ChooseValuesStage))
+    chosen = set(draw.session.submissions.get(page=values.id).payload["chosen"])
+    there = personas.told(protocol)
+    pairs = there[there["case"] == Vote.objects.filter(session=draw.session).first().case][
+        ["from_value", "to_value"]
+    ].to_numpy()[::2]
+    weights = {frozenset(pair): stage.own if chosen & set(pair) else 1.0 for pair in pairs.tolist()}
+    return weights[frozenset((draw.upgrade.from_value, draw.upgrade.to_value))] / sum(weights.values()) / 2
 
 
 def test_the_shipped_protocol_has_no_errors_and_its_stories_are_told_apart() -> None:

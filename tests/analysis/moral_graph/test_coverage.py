@@ -106,7 +106,7 @@ def test_intervals_cover_where_values_win_nearly_everything() -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("name", DESIGNS)
 def test_intervals_cover_at_the_nominal_rate(name: str) -> None:
-    covered = design(name, 150)
+    covered = design(name, 100)
     print("\n" + covered.told(name), end=" ")
     assert 0.93 <= covered.strengths.mean() <= 0.97
     assert covered.places.mean() >= 0.95
