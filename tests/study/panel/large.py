@@ -7,6 +7,7 @@ that make them otherwise, and what else a page shows by its model.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -25,10 +26,10 @@ from elicitation.models import (
 from llm.confidence import key_of
 from llm.confidence import prompt as asked
 from llm.models import Call
-from study.accounts.models import Invitation
+from study.accounts.models import Invitation, SignIn
 from study.analyses.models import AnalysisRun, Exploration
 from study.model_confidence import items_of
-from study.panel.models import BundleRun, DraftVersion, Simulation
+from study.panel.models import BundleRun, DraftVersion, Simulation, StudyRole
 from study.payment.models import BonusBatch
 from study.phrasing.models import Check, Draft, Wording
 from study.protocol import Protocol, read, sha256, shipped
@@ -37,7 +38,6 @@ from study.registration.audit import audit
 from study.registration.models import Study
 from tests import factories
 
-PEOPLE = 10_000
 MAIN = "uncertainty-reliance"
 GRAPH = "moral-graph"
 FIGURE = "<svg>" + "<!-- about as long as a figure -->" * 1000 + "</svg>"
@@ -88,7 +88,7 @@ CALLS = """
         '', 'm', false, '', 'done', 1, 1, now(), now() - n * interval '2 seconds', now(),
         0, 'size:1', '', '', false, '', 500 + random() * 2000, '', repeat('word ', 100), '[]',
         '[]', '[]', '', '', ''
-    FROM generate_series(1, 50000) AS n
+    FROM generate_series(1, %(calls)s) AS n
 """
 BONUSES = """
     INSERT INTO payment_bonus (study_id, session_id, units, amount, batch_id, computed_at)
@@ -96,40 +96,54 @@ BONUSES = """
 """
 
 
-def filled() -> Study:
+@dataclass(frozen=True)
+class Size:
+    """How many of what there are: people a study, drafts, pages a person in two studies, model calls, entries of the log,
+    and rows of every other list."""
+
+    people: int = 10_000
+    drafts: int = 97
+    pages: tuple[int, int] = (20, 80)
+    calls: int = 50_000
+    entries: int = 500
+    rows: int = 60
+
+
+def filled(size: Size = Size()) -> Study:
     """The study whose pages are looked at: the shipped protocol of 839 lines with ten thousand places, as many people,
     200,000 submissions and 50,000 model calls. Beside it a closed one with 800,000 submissions, one that elicits a moral
     graph, and 97 drafts of the same length as the first.
     """
     text = shipped()[MAIN].read_text()
-    study = actions.load(text.replace("\n  target: 404", f"\n  target: {PEOPLE}"), owner=None)
+    study = actions.load(text.replace("\n  target: 404", f"\n  target: {max(40, size.people)}"), owner=None)
     actions.register(study=study, by=None)
     actions.open_study(study=study, by=None)
-    fill(study, prefix="x", pages=20, stage="tasks")
+    fill(study, size.people, prefix="x", pages=size.pages[0])
     closed = factories.collecting(mode="pilot")
-    fill(closed, prefix="y", pages=80, stage="tasks")
+    fill(closed, size.people, prefix="y", pages=size.pages[1])
     actions.close(study=closed, by=None)
-    analysed(closed)
-    for number in range(97):
+    analysed(closed, size.rows)
+    for number in range(size.drafts):
         actions.load(text, owner=None, slug=f"more-{number}")
-    drafted(Study.objects.get(slug="more-1"))
-    elicited(actions.load(shipped()[GRAPH], mode=Study.Mode.REHEARSAL, owner=None, slug=GRAPH))
-    for number in range(500):
+    drafted(Study.objects.get(slug="more-1"), size.rows)
+    elicited(actions.load(shipped()[GRAPH], mode=Study.Mode.REHEARSAL, owner=None, slug=GRAPH), size.rows)
+    for number in range(size.entries):
         audit(study, "ada", "paused" if number % 2 else "resumed", {"reason": f"For the {number}th time."})
     worded(study)
-    invited(study)
+    shared(study, size.rows)
+    batches = [BonusBatch.objects.create(study=study) for _ in range(size.rows)]
     with connection.cursor() as cursor:
-        cursor.execute(CALLS, {"study": study.pk})
-        cursor.execute(BONUSES, {"study": study.pk, "batch": BonusBatch.objects.create(study=study).pk})
+        cursor.execute(CALLS, {"study": study.pk, "calls": size.calls})
+        cursor.execute(BONUSES, {"study": study.pk, "batch": batches[0].pk})
         cursor.execute("ANALYZE")
     return study
 
 
-def fill(study: Study, *, prefix: str, pages: int, stage: str) -> None:
-    """Ten thousand people with as many pages each."""
+def fill(study: Study, people: int, *, prefix: str, pages: int) -> None:
+    """People with as many pages each."""
     registration = study.registrations.get().pk
-    values = {"study": study.pk, "registration": registration, "people": PEOPLE, "pages": pages}
-    values |= {"prefix": prefix, "stage": stage}
+    values = {"study": study.pk, "registration": registration, "people": people, "pages": pages}
+    values |= {"prefix": prefix, "stage": "tasks"}
     with connection.cursor() as cursor:
         for statement in (SESSIONS, TAKEN, RETURNS, SUBMISSIONS, EVENTS):
             cursor.execute(statement, values)
@@ -141,8 +155,8 @@ def times(number: int) -> dict[str, Any]:
     return {"asked_at": asked_at, "started_at": asked_at, "finished_at": asked_at + timedelta(minutes=1)}
 
 
-def analysed(study: Study) -> None:
-    """Thirty runs, looks and bundles."""
+def analysed(study: Study, rows: int) -> None:
+    """Runs, looks and bundles."""
     found = {"group": "control", "n": 800, "value": 0.5, "low": 0.4, "high": 0.6}
     registration = study.registrations.get()
     numbers = {"value": 0.1, "low": 0.0, "high": 0.2, "n": 800}
@@ -156,7 +170,7 @@ def analysed(study: Study) -> None:
         }
         for name in ("h1", "h2")
     ]
-    for number in range(30):
+    for number in range(rows // 2):
         when = times(number)
         AnalysisRun.objects.create(
             study=study, registration=registration, state="done", started_at=when["started_at"],
@@ -173,10 +187,10 @@ def analysed(study: Study) -> None:
         )
 
 
-def drafted(study: Study) -> None:
-    """Sixty earlier texts, and the power of the draft as it stands."""
+def drafted(study: Study, rows: int) -> None:
+    """Earlier texts, and the power of the draft as it stands."""
     text = study.source_text
-    for number in range(1, 61):
+    for number in range(1, rows + 1):
         DraftVersion.objects.create(
             study=study, number=number, text=text, sha256="ab" * 32, how="text", changed="title"
         )
@@ -241,10 +255,12 @@ def confident(study: Study, protocol: Protocol) -> Iterable[Call]:
         )  # fmt: skip
 
 
-def invited(study: Study) -> None:
-    """Sixty people by mail, half of whom have accepted."""
+def shared(study: Study, rows: int) -> None:
+    """People invited by mail, half of whom have accepted; and as many with a role and a browser that they signed in with."""
     user = factories.user("grace")
-    for number in range(60):
+    for number in range(rows):
+        StudyRole.objects.create(study=study, user=factories.user(f"person-{number}"), role="analyst")
+        SignIn.objects.create(user=boss(), session_key=f"key-{number}", browser="Firefox")
         accepted = {"accepted_at": timezone.now(), "accepted_by": user} if number % 2 else {}
         Invitation.objects.create(
             study=study, email=f"p{number}@example.org", role="analyst", site="http://testserver",
@@ -252,30 +268,35 @@ def invited(study: Study) -> None:
         )  # fmt: skip
 
 
-def elicited(study: Study) -> None:
-    """Three hundred cards, as many compared pairs, a hundred decisions, and sixty proposed upgrades."""
+def boss() -> Any:
+    """Who may see every page, the records' among them."""
+    return factories.user("boss", is_staff=True, is_superuser=True)
+
+
+def elicited(study: Study, rows: int) -> None:
+    """Five cards a row, as many compared pairs, two decisions a row, and proposed upgrades."""
     policies = ["SILENCES that want no filling", "WORDS that come back", "CHANGES in the voice of a friend"]
     Card.objects.bulk_create(
         Card(
             study=study, code=f"c{n}", title=f"Patient listening {n}", description="It matters. " * 8,
             policies=policies, digest=str(n),
         )
-        for n in range(300)
+        for n in range(5 * rows)
     )  # fmt: skip
-    for number in range(1, 300):
+    for number in range(1, 5 * rows):
         pair = MergeProposal.objects.create(
             study=study, number=number, first="c0", second=f"c{number}", distance=0.1, rubric="1",
             answers={"same": True},
         )  # fmt: skip
         MergeDecision.objects.create(proposal=pair, number=1, state="open", by="rubric 1")
-    for number in range(1, 101):
+    for number in range(1, 2 * rows + 1):
         MappingDecision.objects.create(
-            study=study, number=number, kind="merge", cards=[f"c{number}", f"c{number + 150}"], by="ada"
+            study=study, number=number, kind="merge", cards=[f"c{number}", f"c{number + 2 * rows}"], by="ada"
         )
-    for number in range(1, 61):
+    for number in range(1, rows + 1):
         proposal = Proposal.objects.create(
             study=study, number=number, context="When a friend is in trouble", from_value=f"c{number}",
-            to_value=f"c{number + 100}", distance=0.2, story="I was dutiful. " * 30, back="I was at peace. " * 30,
+            to_value=f"c{number + rows}", distance=0.2, story="I was dutiful. " * 30, back="I was at peace. " * 30,
             mapping=[{"old": "TASKS", "new": "CALM", "reason": "impure motive"}] * 3, checks={},
         )  # fmt: skip
         ProposalDecision.objects.create(proposal=proposal, number=1, state="open", by="story check")

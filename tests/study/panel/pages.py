@@ -96,8 +96,8 @@ def records() -> Iterator[str]:
         yield reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
-def addresses(token: str = "") -> Iterator[str]:
-    """Every page to be timed. `token` is an open invitation's."""
+def places(token: str) -> Iterator[tuple[str, str]]:
+    """Name and address of every page to be timed. `token` is an open invitation's."""
     stands_for = {
         "TOKEN": lambda: token,
         "WORDING": lambda: Wording.objects.values_list("pk", flat=True)[0],
@@ -108,5 +108,5 @@ def addresses(token: str = "") -> Iterator[str]:
         for page in pages:
             query = page[-1] if page and str(page[-1]).startswith("?") else ""
             args = [stands_for[one]() if one in stands_for else one for one in (page[:-1] if query else page)]
-            yield reverse(name, args=args) + query
-    yield from records()
+            yield " ".join([name, *map(str, page)]), reverse(name, args=args) + query
+    yield from ((address, address) for address in records())
