@@ -23,6 +23,15 @@ from study.session.models import Participant, Session, Submission
 ENDED = (Study.State.CLOSED, Study.State.ARCHIVED)
 
 
+DOCUMENTS = ("draft", "source_text")
+"""A study's long texts: a list names the study in every row, and would read them as often."""
+
+
+def light(model: type[models.Model], study: str, *others: str) -> models.QuerySet[Any]:
+    """Rows whose study (at the end of the path `study`) comes without its documents."""
+    return model._default_manager.defer(*(f"{study}__{name}" for name in DOCUMENTS), *others)
+
+
 class ReadOnly:
     """Nobody adds, changes or deletes; the database would refuse most of it anyway."""
 
@@ -99,7 +108,7 @@ class StudyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Study]:
         counts = {state: Count("slots", filter=Q(slots__state=state)) for state in ("done", "held")}
-        return Study.objects.defer("draft", "source_text").annotate(**counts)
+        return Study.objects.defer(*DOCUMENTS).annotate(**counts)
 
     @admin.display(ordering="done")
     def completed(self, study: Any) -> int:
@@ -118,6 +127,9 @@ class AuditEntryAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     search_fields = ["study__slug", "actor"]
     fields = ["study", "number", "at", "actor", "action", "data", "previous", "link"]
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[AuditEntry]:
+        return light(AuditEntry, "study")
+
 
 @admin.register(Slot)
 class SlotAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
@@ -127,6 +139,9 @@ class SlotAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_filter = ["state"]
     list_select_related = ["study"]
     search_fields = ["study__slug"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Slot]:
+        return light(Slot, "study")
 
     def get_fields(self, request: HttpRequest, obj: Slot | None = None) -> list[str]:
         schedule = ["block", "arm", "item_order", "hedged"]
@@ -139,6 +154,9 @@ class SlotReturnAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_filter = ["reason"]
     list_select_related = ["slot__study"]
     fields = list_display
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[SlotReturn]:
+        return light(SlotReturn, "slot__study", "slot__item_order", "slot__hedged")
 
     @admin.display(ordering="slot__study")
     def study(self, kept: SlotReturn) -> str:
@@ -159,6 +177,9 @@ class ParticipantAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     search_fields = ["code", "study__slug"]
     fields = list_display
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Participant]:
+        return light(Participant, "study")
+
 
 @admin.register(Session)
 class SessionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
@@ -169,6 +190,9 @@ class SessionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_select_related = ["participant", "study"]
     search_fields = ["participant__code", "study__slug"]
     fields = [*list_display, "language", "exposed", "timed_out_at", "erased_at", "head"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Session]:
+        return light(Session, "study")
 
 
 class AcceptedPages(Paginator):  # type: ignore[type-arg]
