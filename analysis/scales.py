@@ -66,7 +66,7 @@ def reliability(
     variances, loadings of one factor by maximum likelihood on the covariances; needs three items; interval
     by bootstrap over participants (with `rng`), otherwise on the logit scale by the delta method, free of
     the ratings' distribution (Maydeu-Olivares, Coffman & Hartmann 2007). Raises ValueError for fewer than
-    two items or three complete rows, and for an item that does not vary.
+    two items or three complete rows, and for an item, or a sum of all of them, that does not vary.
     """
     check_level(level)
     ratings = _ratings(responses, items, low, high, reverse)
@@ -79,6 +79,8 @@ def reliability(
     for name in items:
         if complete[name].nunique() == 1:
             raise ValueError(f"column '{name}' has the same rating in every row: it tells nobody apart")
+    if complete.sum(axis=1).nunique() == 1:
+        raise ValueError("items: their sum is the same in every row: it tells nobody apart")
     values = complete.to_numpy(dtype=np.float64)
     return Reliability(
         _alpha_estimate(values, level, missing),
@@ -107,9 +109,11 @@ def _ratings(
 
 
 def alpha_of(covariance: Floats) -> float:
-    """Cronbach's alpha from the items' covariances, shape (items, items)."""
-    items = len(covariance)
-    return float(items / (items - 1) * (1 - np.trace(covariance) / covariance.sum()))
+    """Cronbach's alpha from the items' covariances, shape (items, items); nan where the items' sum does not vary."""
+    items, own, whole = len(covariance), np.trace(covariance), covariance.sum()
+    if whole <= 1e-12 * own:
+        return nan
+    return float(items / (items - 1) * (1 - own / whole))
 
 
 def omega_of(covariance: Floats, near: tuple[Floats, Floats] | None = None) -> float:

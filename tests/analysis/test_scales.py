@@ -164,3 +164,12 @@ def test_without_a_bootstrap_omega_s_error_is_that_of_the_delta_method():
     assert found.se * np.sqrt(10) == pytest.approx(spread, rel=0.25)
     assert found.low < found.value < found.high
     assert "delta method" in found.note
+
+
+def test_items_that_undo_each_other_have_no_alpha():
+    """Their sum does not vary, so the share of its variance that is common is not defined."""
+    ratings = pd.DataFrame({"a": [1, 3, 5, 2], "b": [5, 3, 1, 4]})
+    with pytest.raises(ValueError, match="their sum is the same in every row"):
+        reliability(ratings, ["a", "b"], low=1, high=5)
+    rest = reliability(ratings.assign(c=[1, 2, 5, 1]), ["a", "b", "c"], low=1, high=5).without
+    assert rest.set_index("item")["alpha_without"].isna().to_dict() == {"a": False, "b": False, "c": True}
