@@ -46,27 +46,24 @@ def test_small_cards_by_hand() -> None:
     assert found.heard.low == pytest.approx(5 / found.richness.high)
 
 
-def test_the_error_of_the_unseen_share_is_the_jackknife_done_the_slow_way() -> None:
-    rng = np.random.default_rng(1)
-    frame = pd.DataFrame({"participant": rng.integers(25, size=120), "value": rng.integers(50, size=120)})
-    left = []
-    for person in frame["participant"].unique():
-        counts = frame.loc[frame["participant"] != person, "value"].value_counts()
-        left.append((counts == 1).sum() / counts.sum())
-    left = np.array(left)
-    expected = np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum())
-    assert completeness(frame).unseen.se == pytest.approx(expected, rel=1e-10)
+def test_the_error_of_the_unseen_share_by_hand() -> None:
+    """c, d and e are new, 3 of 9 cards; of 4, 3 and 2 cards one each is: -1/3, 0 and 1/3 more than foretold. b is
+    shared by two people, once each."""
+    assert completeness(cards("aabc", "abd", "ae")).unseen.se == pytest.approx(np.sqrt(3 / 2 * 2 / 9 + 2) / 9)
+    assert completeness(cards("aabbc", "ad", "ae")).unseen.se == pytest.approx(
+        np.sqrt(3 / 2 * ((1 - 5 / 3) ** 2 + 2 * (1 - 2 / 3) ** 2)) / 9
+    ), "one person's b twice is shared with nobody"
 
 
 def test_for_one_card_each_the_error_is_estys() -> None:
-    """Esty 1983: variance of f1/n as a forecast is (f1 + 2 f2) / n^2 - f1^2 / n^3, for large n."""
+    """Esty 1983: variance of f1/n as a forecast is (f1 + 2 f2) / n^2 - f1^2 / n^3."""
     rng = np.random.default_rng(2)
-    value = rng.choice(300, size=2000, p=np.arange(1, 301)[::-1] / np.arange(1, 301).sum())
-    frame = pd.DataFrame({"participant": np.arange(2000), "value": value})
+    value = rng.choice(300, size=200, p=np.arange(1, 301)[::-1] / np.arange(1, 301).sum())
+    frame = pd.DataFrame({"participant": np.arange(200), "value": value})
     counts = pd.Series(value).value_counts()
     once, twice = (counts == 1).sum(), (counts == 2).sum()
-    expected = np.sqrt((once + 2 * twice) / 2000**2 - once**2 / 2000**3)
-    assert completeness(frame).unseen.se == pytest.approx(expected, rel=0.02)
+    expected = np.sqrt(((once - once**2 / 200) * 200 / 199 + 2 * twice) / 200**2)
+    assert completeness(frame).unseen.se == pytest.approx(expected, rel=1e-12)
 
 
 def test_accumulation_equals_every_subset_counted() -> None:
