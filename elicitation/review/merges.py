@@ -48,7 +48,7 @@ def merges(request: HttpRequest, slug: str) -> HttpResponse:
     held = counts(seen.study)
     return page(
         request, "elicitation/review/merges.html", seen, "upgrades", listed=listed, rows=rows, state=state,
-        states=STATES.items(), counts=held,
+        counts=held, all=sum(n for _, _, n in held),
         at_once=[row.pair.number for row in rows if row.at_once], threshold=THRESHOLD,
         **search_of(seen.study, DeskRun.Kind.MERGES),
     )  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -255,6 +258,36 @@ def test_what_an_erased_card_joined_stays_joined() -> None:
         codes[0]: codes[0],
         codes[2]: codes[0],
     }
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_people_do_pairs_and_mapping_agree(seed: int) -> None:
+    """Accepted and closed pairs are one value; open, rejected and kept-apart ones are two, unless a merge of others was
+    given a reason."""
+    rng, cards = random.Random(seed), "abcdef"
+    study = with_cards(cards)
+    for ends in rng.sample(list(itertools.combinations(cards, 2)), 9):
+        compared(study, "".join(ends), state=rng.choice(["open", "open", "open", "apart"]))
+    moves: list[Callable[[int], Any]] = [
+        lambda n: accept(study, n),
+        lambda n: accept(study, n),
+        lambda n: accept(study, n, reason="So it is."),
+        lambda n: reject(study, n),
+        lambda n: undo(study, n),
+        lambda n: deciding.split(study=study, cards=rng.sample(cards, 1), by="eve", reason="Out."),
+        lambda n: deciding.join(study=study, cards=rng.sample(cards, 2), by="eve", reason="In."),
+        lambda n: deciding.accept_all(study=study, by="eve"),
+    ]
+    done = 0
+    for _ in range(40):
+        with contextlib.suppress(Refused):
+            rng.choice(moves)(rng.randint(1, MergeProposal.objects.count()))
+            done += 1
+        value = mapping_of(study.pk).values()
+        for pair in MergeProposal.objects.with_state():
+            one = value[pair.first] == value[pair.second]
+            assert pair.state == "apart" or one is (pair.state in ("accepted", "closed")), (pair, pair.state)
+    assert done > 15
 
 
 def test_pairs_and_decisions_about_them_cannot_be_changed_deleted_or_stored_twice() -> None:
