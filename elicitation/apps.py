@@ -11,12 +11,13 @@ class ElicitationConfig(AppConfig):
         from elicitation.interview.prompts import INTERVIEW
         from elicitation.review.tab import elicits
         from elicitation.stages import register_all
-        from elicitation.votes import bundle
+        from elicitation.votes import bundle, chapter
         from llm import calls
         from study.panel.access import Right
         from study.panel.frame import add_tab
 
         register_all()
         bundle.register()
+        chapter.register()
         add_tab("upgrades", "Values", "review:upgrades", Right.SEE, elicits)
         calls.when_finished(INTERVIEW, ask_critic)

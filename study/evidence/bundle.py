@@ -16,6 +16,7 @@ from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
 from study.evidence import (
+    chapters,
     data,
     declared,
     figures,
@@ -90,6 +91,7 @@ def write(
     written = data.write(study, folder, progress=progress)
     step("results and forms")
     _results(run, folder / "results")
+    chapters.write(study, folder)
     figures.write(run.html, folder / "figures")
     _models(study, protocols, folder / "models")
     protocol = protocols[max(protocols)]

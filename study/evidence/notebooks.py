@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import analysis
-from study.evidence import reproduce
+from study.evidence import chapters, reproduce
+from study.evidence.chapters import Chapter
 from study.evidence.pages import STAMPS
 from study.protocol.types import Protocol
 from study.registration.models import Study
@@ -79,26 +81,26 @@ def explored(shown):
     display(Markdown("**Exploratory.** Not registered; found by looking."), shown)"""
 
 
-def confirmatory(study: Study, protocol: Protocol) -> Any:
-    """The registered plan from the bundle's files alone."""
+def confirmatory(study: Study, protocol: Protocol, more: Iterable[Chapter] = ()) -> Any:
+    """The registered plan from the bundle's files alone, and the chapters of other apps."""
     title = protocol.say(protocol.title)
     cells = [
         new_markdown_cell(_headed(f"# {title}: the registered analysis\n\nThe plan as it was registered, on the tidy "
                                   "tables of this folder. Nothing is chosen here.", study)),
         new_code_cell(START),
-        new_code_cell("tables = reproduce.load(BUNDLE)\nplan = reproduce.plan_of(BUNDLE)\n"
+        new_code_cell("tables = reproduce.load(BUNDLE, reproduce.ANALYSED)\nplan = reproduce.plan_of(BUNDLE)\n"
                       "{name: table.shape for name, table in tables.items()}"),
-        new_code_cell("results = reproduce.rerun(BUNDLE)\nresults.sample.model_dump(exclude={'rules'})"),
+        new_code_cell("results = reproduce.rerun(BUNDLE, tables)\nresults.sample.model_dump(exclude={'rules'})"),
         new_markdown_cell("## Verdicts"), new_code_cell(TABLE), new_code_cell(FIGURE),
         new_markdown_cell("## Means"), new_code_cell(MEANS),
         new_markdown_cell("## Measures of reliance"), new_code_cell(MEASURES),
         new_markdown_cell("## The same numbers as the report's"), new_code_cell(COMPARE),
         new_markdown_cell("## The report's figures, as they stand in `figures/`"), new_code_cell(FIGURES),
     ]  # fmt: skip
-    return _notebook(cells)
+    return _notebook(cells + [_cell(*told) for chapter in more for told in chapter.confirmatory])
 
 
-def explore(study: Study, protocol: Protocol) -> Any:
+def explore(study: Study, protocol: Protocol, more: Iterable[Chapter] = ()) -> Any:
     """Loaded, labelled data, and a stamp for whatever is found in them."""
     words = (
         f"# {protocol.say(protocol.title)}: exploring\n\n**Exploratory.** Nothing in this notebook was registered. "
@@ -108,12 +110,18 @@ def explore(study: Study, protocol: Protocol) -> Any:
         new_markdown_cell(_headed(words, study)),
         new_code_cell(START),
         new_code_cell(STAMP),
-        new_code_cell('tables = reproduce.load(BUNDLE)\ntrials, people = tables["trials"], tables["participants"]\n'
+        new_code_cell('# more tables: reproduce.load(BUNDLE) has also the responses and events\n'
+                      'tables = reproduce.load(BUNDLE, reproduce.ANALYSED)\n'
+                      'trials, people = tables["trials"], tables["participants"]\n'
                       'codebook = pd.read_csv(BUNDLE / "data" / "codebook.csv", keep_default_na=False)\n'
                       'explored(codebook[["table", "column", "type", "label"]])'),
         new_code_cell('explored(trials.groupby("arm", observed=True)[["agree", "correct"]].mean())'),
     ]  # fmt: skip
-    return _notebook(cells)
+    return _notebook(cells + [_cell(*told) for chapter in more for told in chapter.explore])
+
+
+def _cell(kind: str, source: str) -> Any:
+    return new_markdown_cell(source) if kind == "markdown" else new_code_cell(source)
 
 
 def _headed(words: str, study: Study) -> str:
@@ -147,9 +155,10 @@ def write(study: Study, protocol: Protocol, folder: Path, *, execute: bool = Tru
     code(folder / "code")
     target = folder / "notebooks"
     target.mkdir(exist_ok=True)
+    more = list(chapters.of(folder))
     for name, notebook in (
-        ("confirmatory", confirmatory(study, protocol)),
-        ("explore", explore(study, protocol)),
+        ("confirmatory", confirmatory(study, protocol, more)),
+        ("explore", explore(study, protocol, more)),
     ):
         if execute:
             executed(notebook, target)

@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-9
 TABLES = ("participants", "trials", "responses", "events")
+ANALYSED = ("participants", "trials")
+"""Tables that a plan can speak of."""
 UNCOMPARED = ("versions",)
 EMPTY = ("stratum",)
 """Text columns in which an empty cell is an empty text and not a missing value."""
@@ -29,18 +31,20 @@ def file_name(table: str) -> str:
     return f"table-{table}_data.csv"
 
 
-def load(bundle: str | Path) -> dict[str, Any]:
-    """The tidy tables by name, typed as the codebook says (from the CSV files, which verify.py checks)."""
+def load(bundle: str | Path, names: Iterable[str] = TABLES) -> dict[str, Any]:
+    """Tidy tables by name, typed as the codebook says (from the CSV files, which verify.py checks)."""
     folder = Path(bundle) / "data"
     columns = _read(folder / "codebook.csv")
-    found = {}
-    for name in TABLES:
-        own = columns[columns["table"] == name]
-        raw = _read(folder / file_name(name))
-        found[name] = raw.assign(
-            **{row["column"]: _typed(raw[row["column"]], row) for _, row in own.iterrows()}
-        )
-    return found
+    return {name: _table(folder / file_name(name), columns[columns["table"] == name]) for name in names}
+
+
+def _table(path: Path, columns: Any) -> Any:
+    """Column after column, so that only one is held as text and as what it is."""
+    import pandas as pd
+
+    raw = _read(path)
+    known = {row["column"]: row for _, row in columns.iterrows()}
+    return pd.DataFrame({name: _typed(raw.pop(name), known[name]) for name in list(raw)})
 
 
 def _read(path: Path) -> Any:
@@ -60,14 +64,22 @@ def _typed(cells: Any, column: Any) -> Any:
         case "boolean":
             return given.map({"true": True, "false": False}).astype("boolean")
         case "integer":
-            return pd.Series([None if pd.isna(v) else int(v) for v in given], dtype="Int64")
+            return _cast(given, "int64").astype("Int64")
         case "number":
-            return pd.Series([math.nan if pd.isna(v) else float(v) for v in given], dtype="float64")
+            return _cast(given, "float64").astype("float64")
         case "time":
             return pd.to_datetime(given, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
         case "category":
             return pd.Series(pd.Categorical(given, categories=[v for v in column["levels"].split("|") if v]))
     return given.astype("str")
+
+
+def _cast(given: Any, kind: str) -> Any:
+    """Texts as numbers, each the nearest to its digits; missing stays missing."""
+    import pandas as pd
+    import pyarrow as pa
+
+    return pd.Series(pa.array(given, pa.string()).cast(kind), dtype=f"{kind}[pyarrow]")
 
 
 def plan_of(bundle: str | Path) -> Any:
@@ -90,12 +102,11 @@ def reported(bundle: str | Path) -> Any:
     return Results.model_validate_json((Path(bundle) / "results" / "results.json").read_bytes())
 
 
-def rerun(bundle: str | Path) -> Any:
-    """The registered plan on the bundle's tables."""
+def rerun(bundle: str | Path, tables: dict[str, Any] | None = None) -> Any:
+    """The registered plan on the bundle's tables (loaded, unless they are at hand)."""
     from analysis.plan.runner import run
 
-    tables = load(bundle)
-    return run(plan_of(bundle), {name: tables[name] for name in ("participants", "trials")})
+    return run(plan_of(bundle), tables or load(bundle, ANALYSED))
 
 
 def differences(first: Any, second: Any, *, where: str = "", tolerance: float = TOLERANCE) -> Iterator[str]:

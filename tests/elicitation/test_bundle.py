@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from elicitation.explorer.asked import Asked
+from elicitation.explorer.graphs import drawn
 from elicitation.models import Vote
 from study.evidence import bundle
+from study.evidence.reproduce import numbers
 from study.evidence.verify import verify
 from study.registration import actions
 from study.session import actions as sessions
@@ -58,3 +61,33 @@ def test_cards_votes_draws_and_upgrades_leave_with_consented_words_only(tmp_path
     }
     resources = {one["name"] for one in json.loads((folder / "datapackage.json").read_text())["resources"]}
     assert {"cards", "mapping", "draws", "upgrades", "proposals", "votes"} <= book & resources
+
+
+def test_the_notebooks_find_the_moral_graph_again(tmp_path: Path) -> None:
+    """Both are run as they are shipped; what the explorer shows, the results file and the notebook are the same."""
+    study = collecting(small())
+    for seed, verdict in enumerate(("wiser", "wiser", "not_wiser", "unsure"), start=1):
+        vote(to_stories(Visitor(study, seed)), verdict)
+    actions.close(study=study, by=None)
+    made = bundle.write(study=study, folder=tmp_path / study.slug)
+    assert verify(made.folder).findings == []
+    reported = json.loads((made.folder / "results" / "moral_graph.json").read_text())
+    graph = drawn(study, Asked()).graph
+    assert graph is not None
+    assert reported["votes"] == graph.votes == 4
+    assert [row["value"] for row in reported["values"]] == list(graph.values["value"])
+    assert [row["low"] for row in reported["values"]] == pytest.approx(list(graph.values["low"]))
+    confirmatory, explore = (
+        (made.folder / "notebooks" / f"{name}.ipynb").read_text() for name in ("confirmatory", "explore")
+    )
+    assert f"{numbers(reported)} numbers of the moral graph found again" in confirmatory
+    assert "4 votes of 4 people" in explore
+    assert explore.count("Not registered; found by looking") >= 4
+
+
+def test_a_study_without_an_elicitation_has_no_graph_in_its_bundle(tmp_path: Path) -> None:
+    study = collecting()
+    actions.close(study=study, by=None)
+    made = bundle.write(study=study, folder=tmp_path / study.slug, execute=False)
+    assert not (made.folder / "results" / "moral_graph.json").exists()
+    assert "moral_graph" not in (made.folder / "notebooks" / "confirmatory.ipynb").read_text()
