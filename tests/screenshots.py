@@ -24,6 +24,7 @@ WALKS = [
     "tests/study/panel/test_confidence.py",
     "tests/study/phrasing/test_desk.py",
     "tests/elicitation/test_review.py",
+    "tests/elicitation/merges/test_desk.py",
 ]
 WIDTHS = (1440, 1024)
 TALLEST, COLOURS = 1300, 24
@@ -74,7 +75,10 @@ PAGES = [
     Page("panel:wording", "One text with its drafts"),
     Page("panel:call", "What was said to the model, and what it said"),
     Page("review:upgrades", "Upgrades that the model proposed"),
-    Page("review:merges", "Merges of values"),
+    Page("review:merges", "Pairs of cards that may be one value"),
+    Page("review:by-hand", "Merging values by hand"),
+    Page("review:decisions", "Decisions about values"),
+    Page("review:curve", "What the number of values and the ranks owe to the distance"),
     Page("panel:monitor", "The monitor"),
     Page("panel:participants", "Participants"),
     Page("panel:participant", "One participant's timeline"),
@@ -105,7 +109,8 @@ NO_PAGE = {
     ),
     *(f"panel:{name}" for name in ("tell", "bonus-list", "bonus-batch", "run", "tables", "unblind")),
     *(f"panel:{name}" for name in ("make-bundle", "download-bundle", "change-invitation")),
-    *(f"review:{name}" for name in ("propose", "decide", "split")),
+    *(f"review:{name}" for name in ("propose", "decide", "split", "decide-merge", "search-merges")),
+    *(f"review:{name}" for name in ("accept-merges", "curve-figure", "merges-progress", "upgrades-progress")),
 }
 
 

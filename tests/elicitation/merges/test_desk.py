@@ -285,7 +285,7 @@ def test_by_keyboard_pairs_are_accepted_rejected_and_undone_and_every_page_is_ac
     page.wait_for_selector("[data-text]")
     numbers = [number for number, state in states(study).items() if state == "open"]
     assert len(numbers) >= 2
-    for name, query in (("merges", ""), ("by-hand", "?q=words&card=c"), ("decisions", "")):
+    for name, query in (("merges", ""), ("by-hand", "?q=words&card=c")):
         looked_at(page, axe, server + address(study, name) + query)
     page.goto(server + address(study, "merges") + "?state=open")
     with page.expect_navigation():
@@ -299,6 +299,7 @@ def test_by_keyboard_pairs_are_accepted_rejected_and_undone_and_every_page_is_ac
     assert states(study)[numbers[0]] == "accepted"
     left = page.evaluate("document.activeElement.dataset.number")
     assert left == str(numbers[1]), "what is decided leaves the list, and the next pair has the focus"
+    looked_at(page, axe, server + address(study, "decisions"))
     page.goto(server + address(study, "merges") + "?state=accepted")
     page.keyboard.press("j")
     with page.expect_navigation():
