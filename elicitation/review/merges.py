@@ -108,7 +108,9 @@ def decide_merge(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def accept_shown(request: HttpRequest, slug: str) -> HttpResponse:
     """Accept the pairs that a page showed: the first time it is asked whether they are meant, then it is done."""
     seen = study_for(request, slug, Right.EDIT)
-    numbers = sorted({int(text) for text in request.POST.getlist("pair") if text.isdecimal()})[:A_PAGE]
+    numbers = sorted(
+        {int(text) for text in request.POST.getlist("pair") if text.isdecimal() and len(text) < 10}
+    )[:A_PAGE]
     if not request.POST.get("sure"):
         return _asked(request, seen, numbers)
     accepted, left = deciding.accept_all(

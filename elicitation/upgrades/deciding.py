@@ -25,7 +25,7 @@ def decide(*, proposal: Proposal, state: State, by: str, reason: str = "") -> Pr
     last = proposal.decisions.order_by("-number")[0]
     if state not in FROM or last.state not in FROM[state]:
         raise Refused(f"The upgrade is {State(last.state).label}: it cannot be {state.value}.")
-    reason = reason.strip()
+    reason = reason.replace("\x00", "").strip()
     if state == State.REJECTED and not reason:
         raise Refused("Say why it is rejected.")
     if state == State.APPROVED and proposal.rehearsal and proposal.study.mode == Study.Mode.REAL:

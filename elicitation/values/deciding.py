@@ -73,7 +73,7 @@ def decide(*, study: Study, number: int, state: MergeState, by: str, reason: str
     Raises Refused where another decision came first, without a reason where one is needed, and for a merge that would
     bring together what a person kept apart.
     """
-    desk, reason = _opened(study, by), reason.strip()
+    desk, reason = _opened(study, by), _tidy(reason)
     pair = _pair(desk, number)
     if pair.state not in MERGE_FROM.get(state, ()):
         raise Refused(f"Pair {number} is {MergeState(pair.state).label}{_since(pair)}.")
@@ -129,7 +129,7 @@ def accept_all(*, study: Study, by: str, numbers: Iterable[int] | None = None) -
 def join(*, study: Study, cards: Sequence[str], by: str, reason: str) -> list[int]:
     """Make the values of these cards one because a person says so, whatever the judge said: the numbers of the pairs,
     each of which can be undone. Raises Refused for unknown cards, cards of one value, and without a reason."""
-    desk, reason = _opened(study, by), reason.strip()
+    desk, reason = _opened(study, by), _tidy(reason)
     value = desk.mapping.values()
     unknown = [card for card in cards if card not in value]
     if unknown:
@@ -155,13 +155,13 @@ def join(*, study: Study, cards: Sequence[str], by: str, reason: str) -> list[in
 def split(*, study: Study, cards: Sequence[str], reason: str, by: str) -> MappingDecision:
     """Take cards out of their value, as one value of their own. Pairs that this takes apart are rejected with the same
     reason. Raises Refused for unknown cards and without a reason."""
-    desk, reason = _opened(study, by), reason.strip()
+    desk, reason = _opened(study, by), _tidy(reason)
     unknown = [card for card in cards if card not in desk.mapping.values()]
     if unknown or not cards or not reason:
         raise Refused(
             f"There is no card {', '.join(unknown)}." if unknown else "A split needs cards and a reason."
         )
-    made = desk.add("split", cards, reason[:LONGEST_REASON])
+    made = desk.add("split", cards, reason)
     _settle(desk, split=made)
     audit(desk.study, by, "split a value", {"cards": list(cards), "reason": reason[:500]})
     return made
@@ -185,6 +185,11 @@ def keep(*, study: Study, judged: MergeProposal) -> MergeState | None:
     state = judged.judged
     MergeDecision.objects.create(proposal=judged, number=1, state=state, by=f"rubric {judged.rubric}")
     return state
+
+
+def _tidy(reason: str) -> str:
+    """Without what the database cannot hold, and not longer than anybody reads."""
+    return reason.replace("\x00", "").strip()[:LONGEST_REASON]
 
 
 def _pair(desk: _Desk, number: int) -> MergeProposal:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from elicitation.models import Card, MappingDecision, mapping_of
+from elicitation.models import Card, MappingDecision, MergeDecision, mapping_of
 from elicitation.runs import tasks
 from elicitation.runs.models import DeskRun
 from elicitation.values import deciding
@@ -101,6 +101,31 @@ def test_a_decision_leads_back_to_its_place_and_a_refusal_says_why() -> None:
     for wrong in ({"do": "eat"}, {"do": "reject", "reason": ""}):
         assert client.post(address(study, "decide-merge", 1), wrong).status_code == 302
     assert states(study) == {1: "open"}
+
+
+def test_what_no_form_of_ours_sends_changes_nothing() -> None:
+    study = with_cards("abc")
+    compared(study, "ab")
+    client = signed_in(study)
+    huge = "9" * 40
+    for name, args, form in [
+        ("decide-merge", [10**30], {"do": "accept"}),
+        ("accept-merges", [], {"pair": [huge, "-1", "²"], "sure": "yes", "page": huge, "state": EVIL}),
+        ("split", [], {"card": "\x00", "reason": "x"}),
+        ("split", [], {}),
+        ("by-hand", [], {"do": "merge", "card": ["\x00", huge], "reason": "x", "q": "\x00"}),
+        ("search-merges", [], {"threshold": "nan"}),
+        ("search-merges", [], {"threshold": "1e999"}),
+    ]:
+        assert client.post(address(study, name, *args), form).status_code in (302, 409), (name, form)
+    for query in ({"state": EVIL}, {"page": huge}, {"page": "-1"}):
+        assert client.get(address(study, "merges"), query).status_code == 200
+    assert client.get(address(study, "curve-figure", "result")).status_code == 404
+    assert states(study) == {1: "open"}
+    assert not MappingDecision.objects.exists()
+    assert not DeskRun.objects.exists()
+    client.post(address(study, "decide-merge", 1), {"do": "reject", "reason": "No\x00thing" + "!" * 9000})
+    assert len(MergeDecision.objects.get(state="rejected").reason) == 2000
 
 
 def test_what_is_shown_is_accepted_together_after_a_question() -> None:
