@@ -14,6 +14,7 @@ BENCHMARKS = {
     "mixed": "whole fits of mixed models, refits, power simulations",
     "moral_graph": "votes, resamples and the pairwise model of a moral graph",
     "streams": "what the pipeline adds to a model's own time, and 200 streams at once",
+    "bundle": "a bundle of a million submissions, written and verified",
     "pages": "page turns through Heed and through oTree",
 }
 """By module, the quick ones first."""
