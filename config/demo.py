@@ -19,6 +19,7 @@ from config.supervisor import Supervisor, bind
 from study.protocol import lint, read, sha256, shipped
 from study.protocol.types import Protocol
 from study.registration import actions
+from study.registration.known_power import known_power
 from study.registration.models import Study
 from study.session.links import preview_path
 
@@ -74,7 +75,7 @@ class Demo:
         protocol = read(shipped()[MAIN])
         study = actions.load(protocol, mode=Study.Mode.REHEARSAL, owner=user)
         warnings = [finding for finding in lint(protocol) if finding.level != "note"]
-        registration = actions.register(study=study, by=user)
+        registration = actions.register(study=study, by=user, power=known_power(protocol))
         actions.open_study(study=study, by=user)
         self.say(f"Registered {study.slug} ({len(warnings)} warnings), sha256 {registration.sha256[:16]}…")
         return study

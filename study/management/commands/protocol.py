@@ -1,4 +1,4 @@
-"""`manage.py protocol check|show|schema|load`: read, judge and load protocols from the command line."""
+"""`manage.py protocol check|show|schema|power|load`: read, judge and load protocols from the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ COLOURS = {"error": "ERROR", "warning": "WARNING", "note": "HTTP_INFO"}
 
 
 class Command(BaseCommand):
-    help = "Check a protocol, show it, print the JSON Schema of protocols, or load one as a draft study."
+    help = (
+        "Check a protocol, show it, print the JSON Schema of protocols, simulate the power of the shipped ones, or "
+        "load one as a draft study."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,6 +38,9 @@ class Command(BaseCommand):
         )
         published = verbs.add_parser("schema", help="the JSON Schema of a protocol, for editors")
         published.add_argument("--output", help="write it to this file")
+        power = verbs.add_parser("power", help="simulate the power of every shipped protocol")
+        power.add_argument("--runs", type=int, default=200, help="simulated studies per model, from 20")
+        power.add_argument("--output", help="write it to this file")
         load = verbs.add_parser("load", help="make a draft study of it")
         load.add_argument("file", help=where)
         load.add_argument("--mode", choices=["real", "pilot", "rehearsal"], default="real")
@@ -64,7 +70,18 @@ class Command(BaseCommand):
 
     def run_schema(self, *, output: str | None, **_: Any) -> None:
         """Print or write the published JSON Schema."""
-        text = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+        self.written(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", output)
+
+    def run_power(self, *, runs: int, output: str | None, **_: Any) -> None:
+        """Print or write what `study.registration.known_power` finds again."""
+        from study.registration.power import simulate  # scipy: only for who simulates
+
+        protocols = [self.document(name).protocol for name in shipped()]
+        found = [simulate(one, runs=runs) for one in protocols if one.plan.hypotheses]
+        self.written(json.dumps(found, indent=1) + "\n", output)
+
+    def written(self, text: str, output: str | None) -> None:
+        """Print a text, or write it to a file."""
         if output:
             Path(output).write_text(text, encoding="utf-8")
         else:

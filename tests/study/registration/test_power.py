@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from study.protocol import Protocol, document, read, sha256, shipped
+from study.registration.known_power import known_power
 from study.registration.power import prepare, project, simulate
 from tests.factories import changed, tiny
 
@@ -138,3 +139,36 @@ def test_a_curve_stands_beside_the_registered_sample_and_changes_none_of_its_num
         assert list(points) == [target // 2, target, target * 3 // 2]
         assert points[target] == pytest.approx(found["power"], abs=1e-6)
     assert seen[-1][0] == seen[-1][1] == 75
+
+
+def test_the_power_of_shipped_protocols_is_known_for_exactly_these_documents() -> None:
+    """Made by `manage.py protocol power --output study/registration/known_power.json`, to be run when one changes."""
+    planned = [protocol for path in shipped().values() if (protocol := read(path)).plan.hypotheses]
+    assert planned
+    for protocol in planned:
+        known = known_power(protocol)
+        assert known is not None, protocol.id
+        assert (known["runs"], known["participants"], known["shipped"]) == (200, protocol.sample.target, True)
+        assert known_power(changed(protocol, title="Another")) is None
+
+
+def test_what_is_known_is_what_a_simulation_finds() -> None:
+    protocol = read(shipped()["claims-two-stage"])
+    known, again = known_power(protocol), simulate(protocol, runs=20, workers=1)
+    assert known is not None
+    assert set(known["hypotheses"]) == set(again["hypotheses"])
+    for name, found in again["hypotheses"].items():
+        there = known["hypotheses"][name]
+        assert max(found["low"], there["low"]) <= min(found["high"], there["high"]), name
+
+
+@pytest.mark.soak
+def test_what_is_known_is_found_again_to_the_last_study() -> None:
+    for path in shipped().values():
+        protocol = read(path)
+        if (known := known_power(protocol)) is not None:
+            again = simulate(protocol, runs=known["runs"])["hypotheses"]
+            told = {name: (found["power"], found["failed"]) for name, found in again.items()}
+            assert told == {
+                name: (there["power"], there["failed"]) for name, there in known["hypotheses"].items()
+            }
