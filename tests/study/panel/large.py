@@ -306,10 +306,3 @@ def elicited(study: Study, rows: int) -> None:
         figures={"values": FIGURE, "ranks": FIGURE}, **times(1),
     )  # fmt: skip
     DeskRun.objects.create(study=study, kind="upgrades", by="ada", result={"found": 60}, **times(1))
-
-
-def told(found: dict[str, float]) -> str:
-    """Milliseconds by page, the slowest first."""
-    return "\n".join(
-        f"{took:7.1f} ms  {page}" for page, took in sorted(found.items(), key=lambda one: -one[1])
-    )
