@@ -36,13 +36,15 @@ STATES = {"": "All", **{state.value: state.label.capitalize() for state in Merge
 
 @require_safe
 def merges(request: HttpRequest, slug: str) -> HttpResponse:
-    """Pairs of cards beside each other with what the judge answered, in the order found, filtered by state."""
+    """Pairs of cards beside each other with what the judge answered, in the order found, filtered by state; or one."""
     seen = study_for(request, slug, Right.SEE)
     state = request.GET.get("state", "")
     state = state if state in STATES else ""
     found = (
         MergeProposal.objects.filter(study=seen.study).with_state(*filter(None, [state])).order_by("number")
     )
+    one = request.GET.get("pair", "")
+    found = found.filter(number=int(one)) if one.isdecimal() and len(one) < 10 else found
     listed = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
     rows = pair_rows(seen.study, list(listed.object_list))
     held = counts(seen.study)

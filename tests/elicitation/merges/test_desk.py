@@ -57,9 +57,10 @@ def test_both_cards_stand_beside_each_other_with_distance_answers_and_why_homony
     assert EVIL not in client.get(address(study, "merges")).content.decode()
     assert "To review (2)" in page
     assert "Kept apart by the judge (1)" in page
-    shown = text(client, study, query="?state=apart")
-    assert "Pair 2" in shown
-    assert "Pair 1" not in shown
+    for query in ("?state=apart", "?pair=2"):
+        shown = text(client, study, query=query)
+        assert "Pair 2" in shown
+        assert "Pair 1" not in shown
 
 
 def test_a_page_of_pairs_and_one_of_decisions_take_a_fixed_number_of_queries(
@@ -177,7 +178,9 @@ def test_a_search_is_started_in_the_panel_tells_how_far_it_is_and_what_came(
                  f"<dd>{after}<small>if everything open were accepted"):  # fmt: skip
         assert said in page, said
     DeskRun.objects.update(problem="The model gave no answer (refused): nobody there", result=None)
-    assert "The last search could not be finished. The model gave no answer (refused)" in text(client, study)
+    assert "be finished; what it had found is kept.</p><p>The model gave no answer (refused)" in text(
+        client, study
+    )
 
 
 def test_proposing_upgrades_tells_how_far_it_is_without_a_reload(model: Any, told: list[int]) -> None:
