@@ -164,33 +164,49 @@ class Crowd:
 
 
 def clustered(rng: np.random.Generator, studies: int, crowd: Crowd) -> dict[str, np.ndarray]:
-    """Per study whether the interval held the unseen share, held Chao2's bound, and began at or below the number of
-    values there are; `missing`: the bound less the number heard, on average."""
+    """Per study whether the interval held the unseen share, held Chao2's bound, and began (rounded down) at or below
+    the number of values there are; `missing`: the bound less the number heard, on average.
+
+    The unseen share is that of the cards of 20,000 further people: who gives several cards names the rarer values
+    on the later ones, so that it is more than the unseen values' share of first cards.
+    """
     rate = RATES[crowd.rates](rng, crowd.values)
     topic = rng.integers(crowd.topics, size=crowd.values)
     chance = np.stack([rate * np.where(topic == one, crowd.favour, 1) for one in range(crowd.topics)])
-    chance /= chance.sum(axis=1, keepdims=True)
-    found, counted = [], []
+    chance = np.log(chance / chance.sum(axis=1, keepdims=True))
+    found, seen = [], []
     for _ in range(studies):
-        liked = rng.integers(crowd.topics, size=crowd.people)
-        number = rng.integers(1, crowd.most + 1, size=crowd.people)
-        seems = np.log(chance)[liked] + rng.gumbel(size=(crowd.people, crowd.values))
-        best = np.argpartition(-seems, crowd.most, axis=1)[:, : crowd.most]
-        order = np.argsort(-np.take_along_axis(seems, best, axis=1), axis=1)
-        given = np.take_along_axis(best, order, axis=1)[np.arange(crowd.most) < number[:, None]]
-        frame = pd.DataFrame({"participant": np.repeat(np.arange(crowd.people), number), "value": given})
-        seen = np.bincount(given, minlength=crowd.values)
-        counted.append([(seen > 0).sum(), (seen == 1).sum(), (seen == 2).sum()])
-        found.append((completeness(frame), chance.mean(axis=0)[seen == 0].sum()))
-    heard, once, twice = np.mean(counted, axis=0)
+        frame = _given(rng, crowd, chance, crowd.people)
+        found.append(completeness(frame))
+        seen.append(np.bincount(frame["value"], minlength=crowd.values))
+    further = sum(
+        np.bincount(_given(rng, crowd, chance, 500)["value"], minlength=crowd.values) for _ in range(40)
+    )
+    unseen = [further[own == 0].sum() / further.sum() for own in seen]
+    heard, once, twice = np.mean(
+        [[(own > 0).sum(), (own == 1).sum(), (own == 2).sum()] for own in seen], axis=0
+    )
     missing = (crowd.people - 1) / crowd.people * once**2 / (2 * twice)
     bound = heard + missing
     return {
-        "unseen": np.array([one.unseen.low <= unseen <= one.unseen.high for one, unseen in found]),
-        "bound": np.array([one.richness.low <= bound <= one.richness.high for one, _ in found]),
-        "low": np.array([one.richness.low <= crowd.values for one, _ in found]),
+        "unseen": np.array(
+            [one.unseen.low <= share <= one.unseen.high for one, share in zip(found, unseen, strict=True)]
+        ),
+        "bound": np.array([one.richness.low <= bound <= one.richness.high for one in found]),
+        "low": np.array([np.floor(one.richness.low) <= crowd.values for one in found]),
         "missing": np.array(missing),
     }
+
+
+def _given(rng: np.random.Generator, crowd: Crowd, chance: np.ndarray, people: int) -> pd.DataFrame:
+    """The cards of so many people; chance: log probabilities, (topics, values)."""
+    liked = rng.integers(crowd.topics, size=people)
+    number = rng.integers(1, crowd.most + 1, size=people)
+    seems = chance[liked] + rng.gumbel(size=(people, crowd.values))
+    best = np.argpartition(-seems, crowd.most, axis=1)[:, : crowd.most]
+    order = np.argsort(-np.take_along_axis(seems, best, axis=1), axis=1)
+    given = np.take_along_axis(best, order, axis=1)[np.arange(crowd.most) < number[:, None]]
+    return pd.DataFrame({"participant": np.repeat(np.arange(people), number), "value": given})
 
 
 def test_intervals_cover_for_participants_who_give_several_values() -> None:
@@ -247,4 +263,4 @@ def test_where_nearly_all_is_heard_the_interval_still_begins_below_the_truth(cro
     shares = {name: float(covered[name].mean()) for name in ("unseen", "bound", "low")}
     print(f"\n{crowd}, missing {covered['missing']:.1f}: {shares}", end=" ")
     assert shares["low"] >= 0.965
-    assert 0.92 <= shares["unseen"] <= 0.985
+    assert shares["unseen"] >= 0.93
