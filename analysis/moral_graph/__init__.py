@@ -2,7 +2,7 @@
 
 `build` is the way in. The other modules answer questions about the result: `pairwise` (a model of the
 votes beside PageRank), `bridging` (agreement between groups), `influence` (coordinated votes), `criteria`
-(six criteria for an alignment target) and `exchange` (files).
+(six criteria for an alignment target), `endless` (the graph that endless votes would give) and `exchange` (files).
 """
 
 from analysis.moral_graph.graph import MoralGraph, build, wilson
