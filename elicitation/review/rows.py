@@ -9,7 +9,7 @@ from typing import Any
 from elicitation.models import Card, MappingDecision, Proposal, ProposalDecision, mapping_of
 from elicitation.upgrades.models import FROM, State
 from elicitation.upgrades.prompts import CRITERIA
-from elicitation.values.deciding import against, uncompared
+from elicitation.values.apart import against, uncompared, values_between
 from elicitation.values.mapping import members_of
 from elicitation.values.models import MERGE_FROM, MergeDecision, MergeProposal, MergeState
 from elicitation.values.rubric import QUESTIONS
@@ -167,12 +167,18 @@ def pair_rows(study: Study, pairs: list[MergeProposal]) -> list[PairRow]:
             ],
             why=reasons.get(one.call, ""),
             decisions=decided.get(one.pk, []),
-            may=[to.value for to, sources in MERGE_FROM.items() if one.state in sources],
+            may=_may(one, value),
             against=against(one, near, value) if one.state in MERGE_FROM[MergeState.ACCEPTED] else [],
             uncompared=one.state == MergeState.OPEN and uncompared(one, near, value),
         )
         for one in pairs
     ]
+
+
+def _may(one: MergeProposal, value: dict[str, str]) -> list[str]:
+    """What a person may do now: nothing is merged that is one value already or was erased."""
+    may = [to.value for to, sources in MERGE_FROM.items() if one.state in sources]
+    return [to for to in may if to != MergeState.ACCEPTED or values_between(one, value) == 2]
 
 
 def counts(study: Study) -> list[tuple[str, str, int]]:

@@ -20,6 +20,7 @@ from analysis.completeness import over_thresholds
 from analysis.figures import rank_curve, value_curve
 from analysis.moral_graph.remap import remap
 from elicitation.models import Card, MappingDecision, mapping_of
+from elicitation.values.apart import KEPT_APART
 from elicitation.values.mapping import Decision, ValueMapping
 from elicitation.values.models import MergeProposal, MergeState
 from elicitation.votes.table import votes_of
@@ -30,7 +31,6 @@ STOPS = 21  # distances from 0 to the threshold; ranks are computed at every sec
 TOP = 5  # values whose ranks are drawn
 RESAMPLES = 200
 SEED = 404
-KEPT_APART = (MergeState.APART, MergeState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from elicitation.models import Card, MappingDecision, mapping_of
+from elicitation.models import MappingDecision, mapping_of
+from elicitation.values.apart import against, uncompared, values_between
 from elicitation.values.mapping import Kind, ValueMapping
 from elicitation.values.models import MERGE_FROM, MergeDecision, MergeProposal, MergeState
 from study.registration.audit import audit
@@ -110,7 +111,7 @@ def accept_all(*, study: Study, by: str, numbers: Iterable[int] | None = None) -
             if numbers is not None:
                 left[number] = f"it is {MergeState(pair.state).label}{_since(pair)}"
             continue
-        if _ends(pair, value) == 1:
+        if values_between(pair, value) == 1:
             continue
         try:
             if pair.rehearsal and desk.study.mode == Study.Mode.REAL:
@@ -202,12 +203,6 @@ def _since(pair: MergeProposal) -> str:
     return f": {pair.reason.rstrip('.')}" if pair.reason else ""
 
 
-def _ends(pair: MergeProposal, value: dict[str, str]) -> int:
-    """How many values a pair's cards belong to: 0 where one of them was erased."""
-    ends = [value.get(pair.first), value.get(pair.second)]
-    return 0 if None in ends else len(set(ends))
-
-
 def _new(desk: _Desk, first: str, second: str) -> MergeProposal:
     """A pair that a person brought together."""
     pair = MergeProposal.objects.create(
@@ -219,8 +214,8 @@ def _new(desk: _Desk, first: str, second: str) -> MergeProposal:
 
 def _accept(desk: _Desk, pair: MergeProposal, reason: str) -> MergeDecision:
     value, others = desk.mapping.values(), desk.pairs.values()
-    if not _ends(pair, value):
-        raise Refused("A card of this pair was erased.")
+    if (ends := values_between(pair, value)) != 2:
+        raise Refused("Its cards are one value already." if ends else "A card of this pair was erased.")
     if getattr(pair, "state", "") == MergeState.APART and not reason:
         raise Refused("The judge keeps the two apart: say why they are one value.")
     for other in against(pair, others, value):
@@ -242,35 +237,6 @@ def _accept(desk: _Desk, pair: MergeProposal, reason: str) -> MergeDecision:
     why = f"pair {pair.number}: {reason}" if reason else f"pair {pair.number}, distance {pair.distance:.3f}"
     made = desk.add("merge", [pair.first, pair.second], why[:LONGEST_REASON])
     return desk.say(pair, MergeState.ACCEPTED, reason, mapping=made)
-
-
-def against(
-    pair: MergeProposal, others: Iterable[MergeProposal], value: dict[str, str]
-) -> list[MergeProposal]:
-    """The other pairs with one card in each of a pair's two values that somebody or the judge keeps apart, people's
-    first: what a merge would join against their word."""
-    ends = {value.get(pair.first), value.get(pair.second)}
-    apart = (MergeState.REJECTED, MergeState.APART)
-    found = [
-        other
-        for other in others
-        if other.number != pair.number
-        and other.state in apart
-        and {value.get(other.first), value.get(other.second)} == ends
-    ]
-    return sorted(found, key=lambda other: apart.index(MergeState(other.state)))
-
-
-def uncompared(pair: MergeProposal, others: Iterable[MergeProposal], value: dict[str, str]) -> bool:
-    """Would a merge join two values whose oldest cards nobody called the same? A chain of small steps must not make one
-    what no judge would; the same rule as in `dedupe`."""
-    ends = {value.get(pair.first), value.get(pair.second)}
-    if len(ends) < 2 or ends == {pair.first, pair.second}:
-        return False
-    return not any({other.first, other.second} == ends and other.state in SAME for other in others)
-
-
-SAME = (MergeState.OPEN, MergeState.ACCEPTED, MergeState.CLOSED)
 
 
 def _undo(desk: _Desk, pair: MergeProposal, reason: str) -> MergeDecision:
@@ -300,7 +266,7 @@ def _settle(desk: _Desk, split: MappingDecision | None = None) -> None:
     two values again is open again; what a person's split took apart is rejected in their words."""
     value = desk.mapping.values()
     for pair in desk.pairs.values():
-        ends = _ends(pair, value)
+        ends = values_between(pair, value)
         if pair.state == MergeState.OPEN and ends != 2:
             why = (
                 f"its cards are one value since decision {desk.mapping.version}"
@@ -314,8 +280,3 @@ def _settle(desk: _Desk, split: MappingDecision | None = None) -> None:
             elif pair.state == MergeState.CLOSED:
                 why = f"its cards are two values again since decision {desk.mapping.version}"
                 desk.say(pair, MergeState.OPEN, why, by=PROGRAM)
-
-
-def words_of(study: Study) -> dict[str, Card]:
-    """The cards that have words, by code."""
-    return {row.code: row for row in Card.objects.filter(study=study).order_by("pk") if row.title}

@@ -58,7 +58,7 @@ def find(
     library.rows_of(study)
     deciding.settle(study)
     mapping = mapping_of(study.pk)
-    words = deciding.words_of(study)
+    words = _words(study)
     codes = [code for code in mapping.members() if code in words]
     held = len(mapping.values())
     if len(codes) < 2:
@@ -76,6 +76,11 @@ def find(
     )  # fmt: skip
     audit(study, by, "searched for merges", {name: getattr(made, name) for name in AUDITED})
     return made
+
+
+def _words(study: Study) -> dict[str, Card]:
+    """The cards that have words, by code."""
+    return {row.code: row for row in Card.objects.filter(study=study).order_by("pk") if row.title}
 
 
 AUDITED = ("threshold", "candidates", "checks", "undecided", "proposed")

@@ -21,6 +21,7 @@ from study.session import actions as sessions
 from tests.concurrently import at_once
 from tests.elicitation.merges.pairs import compared, states, with_cards
 from tests.elicitation.people import to_values
+from tests.elicitation.test_review import address, signed_in
 from tests.study.session.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -155,10 +156,24 @@ def test_what_a_person_rejected_is_joined_by_no_detour_and_what_the_judge_keeps_
         accept(study, 4)
     with pytest.raises(Refused, match="say why they are one value"):
         accept(study, 5)
-    accept(study, 5, reason="The judge is too strict.")
+    deciding.join(study=study, cards=["a", "d"], by="ada", reason="The judge is too strict.")
+    with pytest.raises(Refused, match="Pair 5 is accepted"):
+        accept(study, 5, reason="Again.")
     assert values(study, "abcd") == "aaca"
     undo(study, 5)
     assert states(study)[5] == "apart"
+
+
+def test_what_is_one_value_already_is_not_merged_again() -> None:
+    study = with_cards("abc")
+    compared(study, "bc", state=MergeState.APART)
+    deciding.join(study=study, cards=["a", "b"], by="ada", reason="x")
+    deciding.join(study=study, cards=["a", "c"], by="ada", reason="x")
+    assert values(study, "abc") == "aaa"
+    with pytest.raises(Refused, match="one value already"):
+        accept(study, 1, reason="Me too.")
+    page = signed_in(study).get(address(study, "merges") + "?pair=1").content.decode()
+    assert "Merge nevertheless" not in page
 
 
 def test_accepting_all_leaves_what_would_go_against_somebodys_word_and_says_so() -> None:
