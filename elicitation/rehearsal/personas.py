@@ -1,5 +1,5 @@
-"""Personas: a value each holds, how wise each value is to them, and how they answer a story. They write their cards by
-hand: what an interviewing model makes of a person is not what is known about a persona.
+"""Personas: a value each holds, how wise each value is to them, and how they answer a story. They talk with the
+interviewer (`talking`), compare its card with the value they hold and mend it where it is off: the truth stays known.
 
 All share one true order per study: `truth` gives every value a strength in logits. A persona answers a story from a
 to b as the pairwise model says (`analysis.moral_graph.pairwise`): eta = strength(b) - strength(a) + acquiescence +
@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.moral_graph.endless import endless
-from elicitation.stages.card import APPROVE, PLACES, TO_FORM
+from elicitation.rehearsal.talking import Talker
+from elicitation.stages.card import APPROVE, PLACES
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage, LibraryValue, ValuesCardStage
+from elicitation.values.cards import Card
 from study.protocol.types import Protocol
 from study.rehearsal.behaviour import Person, World
 from study.rehearsal.forms import ShownPage
@@ -80,10 +82,19 @@ class Persona(Person):
         self.yes = ACQUIESCENCE + OWN_ACQUIESCENCE * float(self.rng.normal())
         values = library(world.protocol)
         self.holds = values[int(self.rng.integers(len(values)))]
+        say = world.protocol.say
+        held = Card(say(self.holds.title), say(self.holds.description), tuple(map(say, self.holds.policies)))
+        self.talker = Talker(held, [world.protocol.assumptions.seed, 17, seed])
+
+    def looks_again(self, page: ShownPage) -> bool:
+        return self.talker.looks_again(page.html)
 
     def answers(self, page: ShownPage) -> dict[str, list[str]]:
         found = super().answers(page)
         own = self.own_words()
+        if any(control.name == "leave" for control in page.controls):
+            speaks = any(control.name == "message" for control in page.controls)
+            own |= self.talker.answer(page.html, may_speak=speaks)
         for control in page.controls:
             if control.name in own:
                 found[control.name] = [own[control.name]]
@@ -106,8 +117,6 @@ class Persona(Person):
             "story": "Years ago somebody came to me with something like this, and I stayed with it for a while.",
             "attention": "I noticed what I always notice: " + policies[0],
             "otherwise": "All of it.",
-            "message": "",
-            "leave": TO_FORM,
             "decision": APPROVE,
             "share": "yes" if self.leaning > 0 else "no",
         }

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import aiohttp
 from asgiref.sync import sync_to_async
 
 from analysis import moral_graph
-from elicitation.models import Card, Draw, Vote
+from elicitation.models import Card
+from elicitation.rehearsal import ways
 from elicitation.rehearsal.personas import Persona, true_ranks, truth
+from elicitation.rehearsal.provenance import unprovenanced, unsupported
 from elicitation.rehearsal.recovery import recover, told
+from elicitation.rehearsal.talking import BAD_LINE
 from elicitation.votes.table import votes_of
 from study.protocol import Protocol, read, shipped
 from study.registration import actions
 from study.registration.models import Study
-from study.rehearsal.cohort import Cohort
-from study.session.models import Submission
+from study.rehearsal.cohort import Cohort, Result
 
 Say = Callable[[str], None]
 
@@ -26,20 +29,39 @@ class PersonaCohort(Cohort):
     person = Persona
 
 
-async def rehearse(url: str, *, people: int, at_once: int, say: Say) -> Study:
-    """Run it all against the web server at `url`. Raises RuntimeError when somebody got stuck."""
+async def rehearse(url: str, *, model: str, people: int, at_once: int, say: Say) -> Study:
+    """Run it all against the web server at `url` and the rehearsal model whose API is at `model`.
+
+    Raises RuntimeError when somebody got stuck, or something does not lead to where it came from.
+    """
+    await _cut_the_bad_lines(model)
     protocol = read(shipped()["moral-graph"])
     study = await sync_to_async(_open)(protocol)
     say(f"'{study.slug}' is registered as a rehearsal and open; {people} personas arrive.")
-    cohort = PersonaCohort(study, protocol, url, concurrency=at_once)
-    result = await cohort.run(people)
-    if result.stuck:
-        raise RuntimeError("Some could not go on:\n" + "\n".join(result.stuck[:10]))
+    result = await walked(study, protocol, url, people, at_once)
     say(f"{result.arrived} arrived, {result.pages} pages answered: {dict(result.outcomes)}.")
     for line in (await sync_to_async(_measured)(study, protocol)).splitlines():
         say(line)
     say(f"The graph stands at /graphs/{study.slug}/ when `make serve` runs.")
     return study
+
+
+async def walked(study: Study, protocol: Protocol, url: str, people: int, at_once: int) -> Result:
+    """Send personas until `people` have completed. Raises RuntimeError when somebody got stuck."""
+    result = await PersonaCohort(study, protocol, url, concurrency=at_once).run(people)
+    if result.stuck:
+        raise RuntimeError("Some could not go on:\n" + "\n".join(result.stuck[:10]))
+    return result
+
+
+async def _cut_the_bad_lines(model: str) -> None:
+    """The model is away for those who say that their line is bad, and for nobody else."""
+    faults = [{"kind": "status", "value": 503, "match": BAD_LINE}]
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{model.removesuffix('/v1')}/admin/faults", json=faults) as answer,
+    ):
+        answer.raise_for_status()
 
 
 def _open(protocol: Protocol) -> Study:
@@ -50,33 +72,22 @@ def _open(protocol: Protocol) -> Study:
 
 
 def _measured(study: Study, protocol: Protocol) -> str:
-    """Close the study and say what its votes give back; every card and vote leads to where it came from."""
+    """Close the study and say how its cards came about and what its votes give back."""
     actions.close(study=study, by=None, reason="rehearsal over")
-    lost = unprovenanced(study)
-    if lost:
-        raise RuntimeError(f"{lost} cards or votes do not lead to what they came from")
     found = votes_of(study)
     graph = moral_graph.build(found.votes, resamples=200)
+    lost = [*unprovenanced(study), *unsupported(graph, found.votes)]
+    if lost:
+        raise RuntimeError(f"{len(lost)} do not lead to where they came from:\n" + "\n".join(lost[:10]))
     cards = Card.objects.filter(study=study, session__isnull=False).exclude(title="").count()
-    head = f"{cards} cards, {len(found.votes)} votes, {len(graph.edges)} edges between {len(graph.values)} values"
+    head = "\n".join(
+        [
+            ways.told(ways.of(study)),
+            f"{cards} cards, {len(found.votes)} votes, {len(graph.edges)} edges between {len(graph.values)} values; "
+            "each card leads to its interview or pages, each edge to its votes",
+        ]
+    )
     try:
         return f"{head}\n{told(recover(found.votes, truth(protocol), true_ranks(protocol)))}"
     except ValueError as reason:  # too few people: not an error of the rehearsal
         return f"{head}\nThe order cannot be estimated from so few votes: {reason}"
-
-
-def unprovenanced(study: Study) -> int:
-    """Cards without their pages, votes without the draw that showed the story or the page that was accepted."""
-    lost = 0
-    cards = Card.objects.filter(study=study, session__isnull=False).values_list("session_id", "stage")
-    for session, stage in cards:
-        lost += not Submission.objects.filter(session_id=session, page=f"{stage}.card").exists()
-    pages = {
-        (session, upgrade): page
-        for session, upgrade, page in Draw.objects.filter(session__study=study, upgrade__isnull=False)
-        .values_list("session_id", "upgrade_id", "page")
-    }  # fmt: skip
-    for vote in Vote.objects.filter(session__study=study).select_related("session"):
-        page = pages.get((vote.session_id, vote.upgrade_id), "")
-        lost += not vote.session.submissions.filter(page=page).exists()
-    return lost

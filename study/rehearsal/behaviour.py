@@ -128,6 +128,10 @@ class Person:
         self.arm = ""
         self.first: dict[str, Any] = {}
 
+    def looks_again(self, page: ShownPage) -> bool:
+        """Does this person load the page again before answering, to see whether something was added?"""
+        return False
+
     def answers(self, page: ShownPage) -> dict[str, list[str]]:
         """What this person fills in on a page."""
         _stage, _, rest = page.key.partition(".")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ from study.rehearsal.forms import ShownPage, read
 FORM = "application/x-www-form-urlencoded"
 MOST_PAGES = 400
 MOST_TRIES = 5
-STREAM = "data-stream="
+STREAM = re.compile(r'data-stream="([^"]+)"')
 MOST_LOOKS, LOOK_SECONDS = 1300, 0.25  # longer than the longest time limit of a live answer
 QUIRKS = {"double_click": 0.02, "back": 0.01, "reload": 0.02}
 """How often, per page, somebody clicks twice, sends an old form again, or loads the page again."""
@@ -97,14 +99,27 @@ class Walker:
         return self.trip
 
     async def read_out(self, address: str, page: ShownPage) -> ShownPage:
-        """The page once a live answer on it is complete. Raises Stuck when it never is."""
+        """The page once a live answer on it is complete: its stream is read to the end, as the page's script does, and
+        the page loaded again. Raises Stuck when it never is."""
         for _ in range(MOST_LOOKS):
-            if STREAM not in page.html:
+            running = STREAM.search(page.html)
+            if running is None and not self.person.looks_again(page):
                 return page
-            await asyncio.sleep(LOOK_SECONDS)
+            if running is None or not await self.listen(
+                str(URL(address).join(URL(html.unescape(running[1]))))
+            ):
+                await asyncio.sleep(LOOK_SECONDS)
             _, _, body = await self.get(address)
             page = read(body) or page
         raise Stuck(f"{page.key}: the answer was never complete")
+
+    async def listen(self, url: str) -> bool:
+        """Read the words of a live answer as they come; whether its end was heard."""
+        try:
+            async with self.http.get(url) as stream:
+                return b"\nevent: end\n" in await stream.read()
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def leave(self, address: str) -> Trip:
         """Half of those who stop say so (and half of these want their answers deleted); the others just vanish."""

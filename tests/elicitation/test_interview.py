@@ -29,6 +29,7 @@ ANSWERS = [
     "Her hands, when someone spoke of the garden.",
     "Yes, I would attend to that for its own sake.",
     "Someone who hurries past a silence has missed it.",
+    "Listening, and sitting there with patience.",
 ]
 
 

@@ -8,8 +8,8 @@ from scipy.stats import chi2_contingency
 from elicitation.models import Draw, Vote
 from elicitation.rehearsal import personas
 from elicitation.rehearsal.personas import Persona, library, stories, true_ranks, truth
+from elicitation.rehearsal.provenance import unprovenanced
 from elicitation.rehearsal.recovery import recover, told
-from elicitation.rehearsal.run import unprovenanced
 from elicitation.stages import draws
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
 from study.protocol import lint, read, shipped
@@ -122,7 +122,7 @@ def test_personas_walk_the_pages_and_every_vote_leads_to_its_page() -> None:
         visitor.open().finish()
         assert visitor.session.outcome == "complete"
     assert Vote.objects.count() == 6
-    assert unprovenanced(study) == 0
+    assert unprovenanced(study) == []
     first = Draw.objects.filter(page="stories.1").select_related("upgrade", "session")
     assert len(first) == 3
     for draw in first:

@@ -103,7 +103,7 @@ def test_a_fault_hits_as_many_requests_as_it_says() -> None:
 
 def test_an_interview_asks_one_question_at_a_time_and_then_offers_a_card() -> None:
     said: list[str] = []
-    for turn in range(1, 5):
+    for turn in range(1, 6):
         said.append(f"My mother listened patiently, answer {turn}.")
         assert ask("elicitation.interview", said).text.count("?") >= 1
     said.append("I sat with her in silence.")
@@ -112,6 +112,41 @@ def test_an_interview_asks_one_question_at_a_time_and_then_offers_a_card() -> No
     assert name == "submit_card"
     assert card["title"] == "Patient Presence"
     assert 3 <= len(card["policies"]) <= 7
+
+
+TOOL = {"type": "function", "function": {"name": "values_card", "parameters": {"type": "object"}}}
+TOLD = [
+    "My neighbour lost his job.",
+    "I looked for the silences that he could not fill; and for offers that he could refuse.",
+    "I notice compliments that I get, in order to be liked.",
+    "The rest I would still attend to for its own sake. I also listen for words that come twice.",
+    "I would call it “Quiet Company”.",
+    "I care about this: Being near without pushing. At least I try.",
+]
+
+
+def test_a_card_is_made_of_what_the_person_said() -> None:
+    _, card = ask("elicitation.interview", TOLD, tools=[TOOL]).tool
+    assert card["title"] == "Quiet Company"
+    assert card["description"].startswith("Being near without pushing.")
+    assert card["policies"] == [
+        "SILENCES that he could not fill",
+        "OFFERS that he could refuse",
+        "COMPLIMENTS that I get, in order to be liked",
+        "WORDS that come twice",
+    ]
+    _, mended = ask(
+        "elicitation.interview", [*TOLD, "I let go of compliments that I get."], tools=[TOOL]
+    ).tool
+    assert len(mended["policies"]) == 3
+    assert not any("liked" in one for one in mended["policies"])
+
+
+def test_no_card_is_made_up_for_somebody_who_says_nothing() -> None:
+    for turns in range(1, 13):
+        answer = ask("elicitation.interview", ["It is hard to say."] * turns, tools=[TOOL])
+        assert answer.tool is None
+        assert answer.text.endswith("?")
 
 
 def test_every_theme_is_recognised_by_its_own_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 from django.conf import settings
@@ -24,6 +25,10 @@ class Command(BaseCommand):
         parser.add_argument("--processes", type=int, default=settings.WEB_PROCESSES)
 
     def handle(self, *, participants: int, at_once: int, processes: int, **options: object) -> None:
+        if "OPENAI_API_KEY" in os.environ or "HEED_LLM_BASE_URL" in os.environ:
+            raise CommandError(
+                "Personas talk with the rehearsal model only: unset OPENAI_API_KEY and HEED_LLM_BASE_URL."
+            )
         start = time.monotonic()
 
         def say(line: str) -> None:
@@ -39,11 +44,19 @@ class Command(BaseCommand):
                 supervisor.start_services()
                 call_command("migrate", verbosity=0)
                 call_command("collectstatic", verbosity=0, interactive=False)
+                supervisor.start_model()
+                supervisor.start_worker()
                 supervisor.start_web(listener, processes)
                 from elicitation.rehearsal.run import rehearse
 
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-                asyncio.run(rehearse(url, people=participants, at_once=at_once, say=say))
+                model = supervisor.environment["HEED_LLM_BASE_URL"]
+                asyncio.run(rehearse(url, model=model, people=participants, at_once=at_once, say=say))
+            spent = os.times()
+            cpu = spent.user + spent.system + spent.children_user + spent.children_system
+            say(
+                f"{(time.monotonic() - start) / 60:.1f} minutes, {cpu / 60:.1f} of processor time in all processes."
+            )
         except KeyboardInterrupt:
             say("Stopped.")
         except (AlreadyRunning, ServerFailed, OSError, RuntimeError) as error:
