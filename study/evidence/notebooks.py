@@ -32,9 +32,10 @@ from pathlib import Path
 BUNDLE = next(p for p in (Path.cwd(), *Path.cwd().parents) if (p / "bundle.json").exists())
 sys.path.insert(0, str(BUNDLE / "code"))
 
+import reproduce  # first: it settles how numpy will add
+
 import json
-import pandas as pd
-import reproduce"""
+import pandas as pd"""
 
 TABLE = """\
 pd.DataFrame([

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = (
+        "1"  # read when numpy is loaded: threads add in another order, which flat likelihoods amplify
+    )
 HERE = Path(__file__).resolve().parent
 TOLERANCE = 1e-9
 TABLES = ("participants", "trials", "responses", "events")

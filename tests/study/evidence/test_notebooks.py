@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -76,3 +77,27 @@ def test_the_notebooks_run_and_say_what_they_are(folder, study, tmp_path):
     assert text["explore"].count("Not registered; found by looking") >= 2
     before = {code for code, _ in verify(folder).findings}
     assert before == set()
+
+
+@pytest.mark.parametrize(
+    "code", [notebooks.START, "import sys; sys.path.insert(0, 'code')\nimport reproduce"]
+)
+def test_a_rerun_adds_in_one_order_whatever_the_machine(folder, code):
+    """Threads of the linear algebra add in another order, and a model whose likelihood is flat shows it."""
+    told = (
+        code + "\nimport os, numpy\nprint(os.environ['OMP_NUM_THREADS'], os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
+    ran = subprocess.run([sys.executable, "-c", told], cwd=folder, env=environment, capture_output=True, text=True,
+                         check=True)  # fmt: skip
+    assert ran.stdout.split() == ["1", "1"]
+    assert "pandas" not in code or code.index("import reproduce") < code.index("import pandas")
+
+
+def test_the_platform_computes_with_one_thread_unless_told_otherwise():
+    plain = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    code = (
+        "import config, sys, os\nassert 'numpy' not in sys.modules\nprint(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], env=plain, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "1"
