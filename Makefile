@@ -32,7 +32,7 @@ fix: install         ## what can be put right by itself
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-bench: install       ## every benchmark; ONLY=mixed, moral_graph, streams or pages runs one, ARGS are that one's own
+bench: install       ## every benchmark; ONLY=mixed, moral_graph, streams, bundle or pages runs one, ARGS are that one's own
 	@$(RUN) -m benchmarks $(addprefix --only ,$(ONLY)) $(ARGS)
 
 reproduce: install   ## run a bundle's plan again in a new environment and compare every number; BUNDLE=folder
