@@ -116,7 +116,7 @@ class Walker:
     async def listen(self, url: str) -> bool:
         """Read the words of a live answer as they come; whether its end was heard."""
         try:
-            async with self.http.get(url) as stream:
+            async with self.http.get(url, headers={"Accept": "text/event-stream"}) as stream:
                 return b"\nevent: end\n" in await stream.read()
         except (aiohttp.ClientError, TimeoutError):
             return False
