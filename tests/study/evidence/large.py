@@ -89,20 +89,22 @@ def walked(session: Session, protocol: Registered, draw: random.Random) -> list[
     return rows
 
 
-def pages(slot: Slot, protocol: Registered, draw: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
+def pages(slot: Any, protocol: Registered, draw: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
     """What somebody at this place submits: right in three of four cases, and wary of hedged answers."""
-    text = hashlib.sha256(protocol.say(protocol.flow[0].text).encode()).hexdigest()
+    consent: Any = protocol.flow[0]
+    text = hashlib.sha256(protocol.say(consent.text).encode()).hexdigest()
     yield "consent", {"agreed": True, "version": "1", "text_sha256": text}
     yield "about.1", {}
     yield "check", {"stop": True, "paid": False}
     bias = draw.gauss(0, 0.1)
     for item in slot.item_order:
-        told = protocol.items_by_id[item]
+        told = protocol.items_by_id[item].advice
+        assert told is not None
         agrees = draw.random() < 0.75 + bias - 0.1 * (item in slot.hedged)
-        other = {"yes": "no", "no": "yes"}[told.advice.answer]
+        other = {"yes": "no", "no": "yes"}[str(told.answer)]
         yield (
             f"tasks.{item}.final",
-            {"answer": told.advice.answer if agrees else other, "confidence": draw.randrange(1, 6)},
+            {"answer": told.answer if agrees else other, "confidence": draw.randrange(1, 6)},
         )
     yield "seen", {item: draw.random() < 0.9 for item in slot.item_order} | {"desert": False}
     yield "views", {"age_group": "young", "website": "", "trust_1": draw.randrange(1, 6), "trust_2": 2}
