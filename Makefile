@@ -57,7 +57,8 @@ screenshots: install ## every page of the panel at 1440, 1024 and 360 px; the ma
 	@$(RUN) -m tests.screenshots $(ARGS)
 
 messages: install    ## collect and compile translations (needs gettext)
-	$(RUN) manage.py makemessages --all --ignore=.venv --ignore=.cache
+	$(RUN) manage.py makemessages --all --extension html,txt,py,svg --no-wrap --no-location --no-obsolete \
+	  --ignore=.venv --ignore=.cache --ignore=tests
 	$(RUN) manage.py compilemessages --ignore=.venv --ignore=.cache
 
 .PHONY: install

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from analysis.moral_graph import exchange
 from elicitation.explorer.asked import Asked
@@ -26,7 +27,9 @@ class Format:
     made: Callable[[Drawn, Study], str | bytes]
 
     def write(self, study: Study, asked: Asked) -> str | bytes:
-        return self.made(drawn(study, asked), study)
+        """The file, the same bytes whatever language its reader's browser asks for."""
+        with translation.override("en"):
+            return self.made(drawn(study, asked), study)
 
 
 def values_csv(found: Drawn, _study: Study) -> str:

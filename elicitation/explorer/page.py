@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from elicitation.explorer.asked import Asked, offers
 from elicitation.explorer.files import FORMATS, picture_of
@@ -15,7 +16,12 @@ from elicitation.explorer.scene import compared
 from study.protocol import Protocol
 from study.registration.models import Study
 
-FILTERS = {"context": "Context", "case": "Case", "group": "Group", "versus": "Beside it, the group"}
+FILTERS = {
+    "context": _("Context"),
+    "case": _("Case"),
+    "group": _("Group"),
+    "versus": _("Beside it, the group"),
+}
 FIRST_ROWS = 40  # of each table on the page with the picture; the page of tables has all
 STILL = 80  # values in the picture for browsers without scripts
 

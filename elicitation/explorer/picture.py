@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from analysis.moral_graph import MoralGraph
 from analysis.moral_graph.layout import HEIGHT, WIDTH
@@ -99,19 +101,23 @@ def support(wiser: int, most: int) -> float:
 
 
 def about_value(row: Mapping[Any, Any], title: str) -> str:
-    """A value in one line."""
-    said = f"{title}: rank {row['rank']:.3f}, place {row['position']}"
-    if not math.isfinite(row["low"]):
-        return said
-    return f"{said}, interval {row['low']:.3f} to {row['high']:.3f}"
+    """A value in one line, in the language that is active."""
+    told = {name: number_format(row[name], 3) for name in ("rank", "low", "high") if math.isfinite(row[name])}
+    told |= {"title": title, "place": row["position"]}
+    if "low" not in told:
+        return _("%(title)s: rank %(rank)s, place %(place)s") % told
+    return _("%(title)s: rank %(rank)s, place %(place)s, interval %(low)s to %(high)s") % told
 
 
 def about_edge(row: Mapping[Any, Any], lower: str, upper: str) -> str:
-    """An edge in one line."""
-    return (
-        f"{lower} → {upper}: {row['wiser']} wiser, {row['not_wiser']} not wiser, {row['unsure']} not sure; "
-        f"share {row['share']:.0%}, interval {row['share_low']:.0%} to {row['share_high']:.0%}"
+    """An edge in one line, in the language that is active."""
+    told = {name: row[name] for name in ("wiser", "not_wiser", "unsure")}
+    told |= {name: f"{row[name]:.0%}" for name in ("share", "share_low", "share_high")}
+    text = _(
+        "%(lower)s → %(upper)s: %(wiser)s wiser, %(not_wiser)s not wiser, %(unsure)s not sure; share %(share)s, "
+        "interval %(share_low)s to %(share_high)s"
     )
+    return text % {**told, "lower": lower, "upper": upper}
 
 
 def draw(

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import pandas as pd
+from django.utils.translation import get_language
 
 from analysis.moral_graph import MoralGraph
 from analysis.moral_graph.compare import differences
@@ -28,12 +29,13 @@ SHARES = ("share", "share_low", "share_high")
 
 def scene(study: Study, asked: Asked) -> str:
     """The document of an address: `graphs` (one, or two groups side by side) in the same places, `values` and `marks`
-    of the whole, and `differences` between two groups."""
-    return _written(version_of(study), asked)
+    of the whole, and `differences` between two groups. What it says of a value or an edge is in the reader's
+    language."""
+    return _written(version_of(study), asked, get_language() or "en")
 
 
 @lru_cache(maxsize=32)
-def _written(version: Version, asked: Asked) -> str:
+def _written(version: Version, asked: Asked, language: str) -> str:
     study = Study.objects.get(pk=version.study)
     protocol = protocol_of_study(study)
     if protocol is None:

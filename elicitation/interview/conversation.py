@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from elicitation.interview import prompts
 from elicitation.values.cards import Card
@@ -14,7 +15,9 @@ from llm.models import Call
 from llm.prompts import Message
 from study.session.models import Session, Submission
 
-AWAY = "The interviewer cannot answer just now. You can send your message again, or write the card yourself."
+AWAY = gettext_noop(
+    "The interviewer cannot answer just now. You can send your message again, or write the card yourself."
+)
 DEADLINE = 30  # seconds
 
 

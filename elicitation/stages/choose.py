@@ -13,7 +13,7 @@ from elicitation.stages import draws
 from elicitation.stages.card import chosen_case, told
 from elicitation.stages.configs import ChooseValuesStage, LibraryValue, ValuesCardStage
 from study.protocol.types import Question
-from study.stages.base import Page, StageKind, Walk, ask
+from study.stages.base import Page, StageKind, Walk, ask, own_or_ours
 
 if TYPE_CHECKING:
     from study.session.models import Session
@@ -45,7 +45,7 @@ class ChooseValues(StageKind):
 
     def questions(self, stage: ChooseValuesStage, page: Page, walk: Walk) -> list[Question]:
         options = {card.code: text["title"] for card, text in offered(stage, page, walk)}
-        return [ask("chosen", "select", stage.prompt, options=options)] if options else []
+        return [ask("chosen", "select", own_or_ours(stage, "prompt"), options=options)] if options else []
 
     def context(self, stage: ChooseValuesStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
         picked = visit.earlier(page.key) or {}

@@ -15,7 +15,7 @@ from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
 from elicitation.stages.earlier import said
 from elicitation.upgrades.deciding import approved
 from study.protocol.types import Question
-from study.stages.base import Answers, Page, StageKind, Walk, ask
+from study.stages.base import Answers, Page, StageKind, Walk, ask, own_or_ours
 
 if TYPE_CHECKING:
     from study.session.models import Session
@@ -53,7 +53,7 @@ class CompareValues(StageKind):
             Vote.Verdict.UNSURE.value: str(_("I am not sure")),
         }
         return [
-            ask("verdict", "choice", stage.prompt, options=options),
+            ask("verdict", "choice", own_or_ours(stage, "prompt"), options=options),
             ask("why", "text", str(_("Why?")), required=False, max_length=2000),
         ]
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 TITLE_WORDS = (2, 6)
 POLICIES = (3, 7)
 LONGEST_TITLE = 80  # characters
@@ -75,28 +77,31 @@ def problems(card: Card) -> list[str]:
     found = _lengths(card)
     fewest, most = TITLE_WORDS
     if not fewest <= len(card.title.split()) <= most:
-        found.append(f"A title has {fewest} to {most} words.")
+        found.append(_("A title has %(fewest)s to %(most)s words.") % {"fewest": fewest, "most": most})
     if not card.description:
-        found.append("A sentence should say what the value is.")
+        found.append(_("A sentence should say what the value is."))
     fewest, most = POLICIES
     if not fewest <= len(card.policies) <= most:
-        found.append(f"A card has {fewest} to {most} things to attend to; this one has {len(card.policies)}.")
+        text = _("A card has %(fewest)s to %(most)s things to attend to; this one has %(number)s.")
+        found.append(text % {"fewest": fewest, "most": most, "number": len(card.policies)})
     if len({policy.casefold() for policy in card.policies}) < len(card.policies):
-        found.append("One thing to attend to is there twice.")
-    found += [
-        f"“{policy[:60]}” should begin with what is attended to, in capitals, and say which of it matters."
-        for policy in card.policies
-        if not _policy(policy)
-    ]
+        found.append(_("One thing to attend to is there twice."))
+    for policy in card.policies:
+        if not _policy(policy):
+            text = _(
+                "“%(policy)s” should begin with what is attended to, in capitals, and say which of it matters."
+            )
+            found.append(text % {"policy": policy[:60]})
     return found
 
 
 def _lengths(card: Card) -> list[str]:
     found = []
     if len(card.title) > LONGEST_TITLE:
-        found.append(f"A title has at most {LONGEST_TITLE} characters.")
+        found.append(_("A title has at most %(most)s characters.") % {"most": LONGEST_TITLE})
     if any(len(text) > LONGEST_TEXT for text in (card.description, *card.policies)):
-        found.append(f"The description and each thing to attend to have at most {LONGEST_TEXT} characters.")
+        text = _("The description and each thing to attend to have at most %(most)s characters.")
+        found.append(text % {"most": LONGEST_TEXT})
     return found
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from llm import calls
 from study.assignment import actions as assignment
 from study.registration.frozen import current
 from study.registration.models import Study
 from study.session import chain, identity, statements, traces
+from study.session.entry import interface_language
 from study.session.forms import PageForm
 from study.session.models import Identity, Participant, Session, Submission
 from study.session.visit import Visit
@@ -126,27 +127,32 @@ def submit(*, token: str, page: str, attempt: int, data: Any) -> Visit | Rejecte
 
     A form that was accepted before (double click, reload, lost reply) adds its trace and nothing else. Raises
     Session.DoesNotExist, NotOpen, and OutOfOrder for a page that is neither open nor accepted. The next page is
-    served only after this transaction has committed.
+    served only after this transaction has committed. What is said to the participant on the way, and kept, is in the
+    session's language, whatever their browser asks for.
     """
     with transaction.atomic():
         session = Session.objects.locked(token)
-        visit = Visit(session)
-        if session.outcome or (page, attempt) != (visit.page.key, session.attempt):
-            return _already_accepted(visit, page, attempt, data)
-        refuse_unless_collecting(session)
-        form = PageForm(visit.kind.questions(visit.stage, visit.page, visit.walk), visit.walk, data)
-        answers = _validated(visit, form)
-        if answers is None:
-            return Rejected(visit, form)
-        if (
-            session.timed_out_at
-        ):  # somebody who comes back has their place again, unless it was taken meanwhile
-            assignment.take_again(session=session)
-        now = timezone.now()
-        _append(session, page, answers, now)
-        _store_trace(session, data.get("trace", ""), now)
-        visit.kind.accepted(visit.stage, visit.page, visit.walk, answers, session)
-        _advance(visit, visit.kind.move(visit.stage, visit.page, visit.walk, answers, attempt), now)
+        with translation.override(interface_language(session.language)):
+            return _submitted(session, page, attempt, data)
+
+
+def _submitted(session: Session, page: str, attempt: int, data: Any) -> Visit | Rejected:
+    """The rest of `submit`, with the session locked."""
+    visit = Visit(session)
+    if session.outcome or (page, attempt) != (visit.page.key, session.attempt):
+        return _already_accepted(visit, page, attempt, data)
+    refuse_unless_collecting(session)
+    form = PageForm(visit.kind.questions(visit.stage, visit.page, visit.walk), visit.walk, data)
+    answers = _validated(visit, form)
+    if answers is None:
+        return Rejected(visit, form)
+    if session.timed_out_at:  # somebody who comes back has their place again, unless it was taken meanwhile
+        assignment.take_again(session=session)
+    now = timezone.now()
+    _append(session, page, answers, now)
+    _store_trace(session, data.get("trace", ""), now)
+    visit.kind.accepted(visit.stage, visit.page, visit.walk, answers, session)
+    _advance(visit, visit.kind.move(visit.stage, visit.page, visit.walk, answers, attempt), now)
     return visit
 
 

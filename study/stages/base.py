@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.utils.translation import gettext
+
 from study.protocol.types import Arm, Item, Protocol, Question, Stage, Text
 from study.stages.columns import Column
 
@@ -77,6 +79,15 @@ class Stem:
 def ask(id: str, kind: Any, text: Text, **more: Any) -> Question:
     """A question that a stage kind makes itself; its id may be an item's id, which is not a column's name."""
     return Question.model_construct(id=id, kind=kind, text=text, **more)
+
+
+def own_or_ours(stage: Stage, name: str) -> Any:
+    """A text of a stage, or its list of texts; where the protocol leaves our words as they are, these words in the
+    language that is active. Such a default is marked for translation where it stands."""
+    given = getattr(stage, name)
+    if given != type(stage).model_fields[name].default:
+        return given
+    return [gettext(text) for text in given] if isinstance(given, list) else gettext(given)
 
 
 class StageKind:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from analysis.plan.types import Frozen, Id
@@ -14,7 +15,7 @@ class ConsentStage(Stage):
     kind: Literal["consent"] = "consent"
     version: str
     text: Text = Field(description="Markdown without HTML")
-    statements: list[Text] = Field(default=["I have read this page and I take part of my own free will."])
+    statements: list[Text] = Field(default=[_("I have read this page and I take part of my own free will.")])
     deletion_days: int = Field(default=30, ge=1, description="until when people can have their data erased")
 
 
@@ -53,14 +54,14 @@ class TrialsStage(Stage):
     kind: Literal["trials"] = "trials"
     items: list[Id] | Literal["all"] = "all"
     intro: Text = ""
-    prompt: Text = Field(default="What is your final answer?", description="above the (final) answer")
-    initial_prompt: Text = "What is your own answer?"
+    prompt: Text = Field(default=_("What is your final answer?"), description="above the (final) answer")
+    initial_prompt: Text = _("What is your own answer?")
     initial_questions: list[Question] = Field(
         default=[], description="two-stage: asked with the first answer"
     )
     questions: list[Question] = Field(default=[], description="asked with the (final) answer")
     answer_position: int = Field(default=0, ge=0)
-    search_engine: Text = Field(default="Answer by AI", description="heading of the answer panel")
+    search_engine: Text = Field(default=_("Answer by AI"), description="heading of the answer panel")
 
 
 class SurveyStage(Stage):

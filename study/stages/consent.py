@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from study.protocol.types import Question
-from study.stages.base import NEXT, Answers, Move, Page, StageKind, Walk, ask
+from study.stages.base import NEXT, Answers, Move, Page, StageKind, Walk, ask, own_or_ours
 from study.stages.configs import ConsentStage
 
 DECISION = "agreed"
@@ -22,7 +22,7 @@ class Consent(StageKind):
         """One tick per statement, and the decision itself (two buttons)."""
         ticks = [
             ask(f"statement_{n}", "select", text, options={"yes": text}, required=False)
-            for n, text in enumerate(stage.statements, start=1)
+            for n, text in enumerate(own_or_ours(stage, "statements"), start=1)
         ]
         return [
             *ticks,

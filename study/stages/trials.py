@@ -12,7 +12,7 @@ from study.advice.columns import COLUMNS
 from study.advice.shown import is_advised, shown
 from study.protocol.stimulus import stimulus
 from study.protocol.types import Item, Protocol, Question
-from study.stages.base import Page, StageKind, Walk, ask
+from study.stages.base import Page, StageKind, Walk, ask, own_or_ours
 from study.stages.columns import Column
 from study.stages.configs import TrialsStage
 
@@ -47,7 +47,7 @@ class Trials(StageKind):
     def questions(self, stage: TrialsStage, page: Page, walk: Walk) -> list[Question]:
         item = walk.item(page.item)
         asked = stage.initial_questions if page.part == INITIAL else stage.questions
-        prompt = stage.initial_prompt if page.part == INITIAL else stage.prompt
+        prompt = own_or_ours(stage, "initial_prompt" if page.part == INITIAL else "prompt")
         place = 0 if page.part == INITIAL else stage.answer_position
         before, after = (_asked(part, walk) for part in (asked[:place], asked[place:]))
         return [*before, answer_question(item, prompt), *after]
@@ -76,7 +76,7 @@ class Trials(StageKind):
             context["live"] = True
             context["advice" if said.is_finished else "waiting"] = said.text if said.is_finished else said
         if "advice" in context or "waiting" in context:
-            context["engine"] = say(stage.search_engine, walk.language)
+            context["engine"] = say(own_or_ours(stage, "search_engine"), walk.language)
             context["sources"] = [
                 {"number": n, "title": say(source.title, walk.language), "host": host(source.url)}
                 for n, source in enumerate(item.sources, start=1)
