@@ -110,7 +110,8 @@ def accept(request: HttpRequest, token: str) -> HttpResponseBase:
     except Session.DoesNotExist:
         raise Http404 from None
     except actions.OutOfOrder:
-        return notice(request, "out_of_order", status=409, token=token)
+        with translation.override(interface_language(session_or_404(token).language)):
+            return notice(request, "out_of_order", status=409, token=token)
     except actions.NotOpen:
         return redirect("session:walk", token=token)
     if isinstance(result, actions.Rejected):
