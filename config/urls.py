@@ -12,6 +12,7 @@ urlpatterns = [
     path("calls/", include("llm.urls")),
     path("s/", include("study.session.urls")),
     path("reports/", include("study.analyses.urls")),
+    path("again/", include("elicitation.followup.urls")),
     path("graphs/", include("elicitation.explorer.urls")),
     path("panel/admin/login/", records_door),
     path("panel/admin/", admin.site.urls),

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from elicitation.followup.models import FollowUp
 from elicitation.runs.models import DeskRun
 from elicitation.upgrades.models import Proposal, ProposalDecision
 from elicitation.values import cards
@@ -23,6 +24,7 @@ __all__ = [
     "Card",
     "DeskRun",
     "Draw",
+    "FollowUp",
     "MappingDecision",
     "MergeDecision",
     "MergeProposal",

@@ -24,6 +24,7 @@ WALKS = [
     "tests/study/panel/test_confidence.py",
     "tests/study/phrasing/test_desk.py",
     "tests/elicitation/test_review.py",
+    "tests/elicitation/test_follow_up.py",
     "tests/elicitation/merges/test_desk.py",
 ]
 WIDTHS = (1440, 1024)
@@ -79,6 +80,7 @@ PAGES = [
     Page("review:by-hand", "Merging values by hand"),
     Page("review:decisions", "Decisions about values"),
     Page("review:curve", "What the number of values and the ranks owe to the distance"),
+    Page("review:follow-up", "What people say when they are asked again"),
     Page("panel:monitor", "The monitor"),
     Page("panel:participants", "Participants"),
     Page("panel:participant", "One participant's timeline"),
@@ -110,7 +112,16 @@ NO_PAGE = {
     *(f"panel:{name}" for name in ("tell", "bonus-list", "bonus-batch", "run", "tables", "unblind")),
     *(f"panel:{name}" for name in ("make-bundle", "download-bundle", "change-invitation")),
     *(f"review:{name}" for name in ("propose", "decide", "split", "decide-merge", "search-merges")),
-    *(f"review:{name}" for name in ("accept-merges", "curve-figure", "merges-progress", "upgrades-progress")),
+    *(
+        f"review:{name}"
+        for name in (
+            "accept-merges",
+            "curve-figure",
+            "merges-progress",
+            "upgrades-progress",
+            "follow-up-links",
+        )
+    ),
 }
 
 

@@ -1,3 +1,4 @@
+from elicitation.followup import views as followup
 from elicitation.review import by_hand, merges, upgrades
 from study.panel.urls import ONE, inside
 
@@ -16,6 +17,8 @@ urlpatterns = [
     inside(ONE + "merges/by-hand/", by_hand.by_hand, "by-hand"),
     inside(ONE + "merges/decisions/", merges.decisions, "decisions"),
     inside(ONE + "merges/split/", merges.split, "split"),
+    inside(ONE + "follow-up/", followup.follow_up, "follow-up"),
+    inside(ONE + "follow-up/links/", followup.links, "follow-up-links"),
     inside(ONE + "merges/curve/", merges.curve, "curve"),
     inside(ONE + "merges/curve/<slug:name>.svg", merges.figure, "curve-figure"),
 ]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from elicitation.interview.conversation import Conversation, answer, conversation
 from elicitation.library import digest
-from elicitation.models import Card
+from elicitation.models import Card, FollowUp
 from elicitation.stages.configs import Case, ValuesCardStage
 from elicitation.stages.earlier import said
 from elicitation.values import cards
@@ -187,6 +187,7 @@ class ValuesCard(StageKind):
 
     def erased(self, session: Session) -> None:
         erase_cards(session)
+        FollowUp.objects.filter(session=session).erase()
 
     def columns(self, stage: ValuesCardStage, protocol: Protocol) -> list[Column]:
         return []  # cards and votes are tables of their own (manage.py votes), and stand in `responses` as submitted
@@ -300,4 +301,10 @@ def _decision(stage: ValuesCardStage) -> list[Question]:
     if stage.ask_to_share:
         share = {"yes": str(_("Yes, without anything that says who I am")), "no": str(_("No"))}
         asked.append(ask("share", "choice", str(_("May other participants read your card?")), options=share))
+    if stage.follow_up:
+        again = {"yes": str(_("Yes")), "no": str(_("No"))}
+        text = _(
+            "When the study is over: may we show you what became of your card, and ask whether that is right?"
+        )
+        asked.append(ask("again", "choice", str(text), options=again))
     return asked

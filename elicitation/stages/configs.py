@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from django.utils.translation import gettext_noop as _
 from pydantic import Field
 
 from analysis.plan.types import Frozen, Id
@@ -53,6 +54,10 @@ class ValuesCardStage(Stage):
     cases: list[Case] = Field(min_length=1, max_length=20)
     interview: bool = False
     ask_to_share: bool = Field(default=True, description="ask whether other participants may read the card")
+    follow_up: Literal["ask"] | None = only_if_given(
+        "ask: whoever agrees is shown, when the study is closed, what became of their card and where its value "
+        "stands, and asked whether both are right"
+    )
 
     def broken(self, protocol: Protocol) -> Iterable[Broken]:
         yield from _twice("cases", [case.id for case in self.cases])
@@ -65,7 +70,7 @@ class ChooseValuesStage(Stage):
 
     kind: Literal["choose-values"] = "choose-values"
     intro: Text = ""
-    prompt: Text = "Which of these would it be wise to attend to in this case?"
+    prompt: Text = _("Which of these would it be wise to attend to in this case?")
     values: list[LibraryValue] = Field(min_length=2, max_length=500)
     shown: int = Field(default=6, ge=2, le=12)
     at_least: int = Field(default=2, ge=1)
@@ -90,7 +95,7 @@ class CompareValuesStage(Stage):
 
     kind: Literal["compare-values"] = "compare-values"
     intro: Text = ""
-    prompt: Text = "Did this person become wiser?"
+    prompt: Text = _("Did this person become wiser?")
     upgrades: list[UpgradeStory] = Field(min_length=1, max_length=2000)
     count: int = Field(default=3, ge=1, le=20, description="stories a participant")
     own: float = Field(

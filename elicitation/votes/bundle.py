@@ -10,10 +10,13 @@ from collections.abc import Iterable
 
 from django.db import models
 
+from elicitation.followup.actions import asks_again
+from elicitation.followup.models import Said
 from elicitation.models import (
     Card,
     DeskRun,
     Draw,
+    FollowUp,
     MappingDecision,
     MergeDecision,
     MergeProposal,
@@ -33,6 +36,7 @@ from study.tables.rows import Row
 
 VERDICTS = tuple(Vote.Verdict.values)
 DIRECTIONS = tuple(Upgrade.Direction.values)
+ANSWERS = tuple(Said.values)
 FIELDS: dict[type[models.Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
     Card: (
         ("session", "case", "code", "title", "description", "policies", "shared"),
@@ -45,6 +49,20 @@ FIELDS: dict[type[models.Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     Draw: (("session", "page", "number", "card", "upgrade", "propensity", "pool"), ("id", "created_at")),
     Vote: (("session", "upgrade", "case", "verdict", "created_at"), ("id", "why")),
+    FollowUp: (
+        (
+            "session",
+            "value",
+            "mapping",
+            "position",
+            "position_low",
+            "position_high",
+            "same",
+            "fair",
+            "created_at",
+        ),
+        ("id", "same_why", "fair_why"),
+    ),
     Proposal: (
         ("number", "context", "from_value", "to_value", "distance", "calls", "rehearsal"),
         ("id", "study", "cases", "version", "mapping", "story", "back", "checks", "created_at"),
@@ -81,7 +99,7 @@ FIELDS: dict[type[models.Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 def register() -> None:
     """Make the tables known to the bundle."""
-    for table in (CARDS, MAPPING, MERGES, DRAWS, UPGRADES, PROPOSALS, VOTES):
+    for table in (CARDS, MAPPING, MERGES, DRAWS, UPGRADES, PROPOSALS, VOTES, FOLLOW_UPS):
         add(table)
     for model, (out, never) in FIELDS.items():
         declare(model, out=out, never=never)
@@ -204,6 +222,23 @@ def _votes(study: Study) -> list[Row] | None:
     ]  # fmt: skip
 
 
+def _follow_ups(study: Study) -> list[Row] | None:
+    """Who answered when they were asked again; None where the protocol does not ask. Their reasons stay."""
+    if not elicits(study) or not asks_again(study):
+        return None
+    found = (
+        FollowUp.objects.filter(session__study=study).select_related("session__participant").order_by("pk")
+    )
+    return [
+        {
+            "participant": one.session.participant.code, "value": one.value, "mapping": one.mapping,
+            "position": one.position, "position_low": one.position_low, "position_high": one.position_high,
+            "same": one.same or None, "fair": one.fair or None, "at": one.created_at,
+        }
+        for one in found
+    ]  # fmt: skip
+
+
 def _columns(table: str, *listed: tuple[str, str, str] | tuple[str, str, str, Iterable[str]]) -> list[Column]:
     return [Column(one[0], table, one[1], one[2], tuple(one[3]) if len(one) > 3 else ()) for one in listed]
 
@@ -316,4 +351,20 @@ VOTES = AddedTable(
         ("at", "time", "when"),
     ),
     _votes,
+)
+FOLLOW_UPS = AddedTable(
+    "follow_ups",
+    _columns(
+        "follow_ups",
+        ("participant", "text", "who was asked again"),
+        ("value", "text", "canonical value of their card, as shown"),
+        ("mapping", "integer", "version of the mapping, as shown"),
+        ("position", "integer", "its place, 1 the highest; empty: nobody's vote gave it one"),
+        ("position_low", "number", "lower end of the place's interval"),
+        ("position_high", "number", "upper end"),
+        ("same", "category", "does the merged card still say what theirs said?", ANSWERS),
+        ("fair", "category", "is its place fair?", ANSWERS),
+        ("at", "time", "when"),
+    ),
+    _follow_ups,
 )

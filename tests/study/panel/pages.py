@@ -66,6 +66,7 @@ SHOWN: dict[str, list[tuple[Any, ...]]] = {
     "review:merges-progress": [(GRAPH,)],
     "review:by-hand": [(GRAPH,), (GRAPH, "?q=patient")],
     "review:decisions": [(GRAPH,)],
+    "review:follow-up": [(GRAPH,)],
     "review:curve": [(GRAPH,)],
     "review:curve-figure": [(GRAPH, "values")],
 }
@@ -79,7 +80,7 @@ SENT = {
     "panel:cancel-power", "panel:rehearse", "panel:phrasings-ask", "panel:copy", "panel:tell", "panel:bonus-list",
     "panel:bonus-batch", "panel:run", "panel:unblind", "panel:tables", "panel:make-bundle", "panel:download-bundle",
     "panel:change-invitation", "review:propose", "review:decide", "review:search-merges", "review:decide-merge",
-    "review:accept-merges", "review:split",
+    "review:accept-merges", "review:split", "review:follow-up-links",
 }  # fmt: skip
 """Addresses that only take forms."""
 
