@@ -10,8 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 
+from django.utils import translation
+
 from llm.prompts import Message, Prompt, Sampling, Schema
 from study.protocol.types import UNSURE, Item, ModelSettings, Phrasing, Protocol
+from study.session.entry import interface_language
+from study.stages.base import own_or_ours
 
 PURPOSE, VERDICT, VERSION = "study.advice", "study.advice.verdict", "1"
 VERDICT_SYSTEM = f"""Task: {VERDICT}
@@ -68,7 +72,9 @@ def labels(protocol: Protocol, item: Item, language: str) -> dict[str, str]:
     """Option ids to labels as the participant reads them; none where the answer is a probability."""
     if item.kind == "probability":
         return {}
-    return {option: protocol.say(label, language) for option, label in item.options.items()}
+    with translation.override(interface_language(language)):
+        options = own_or_ours(item, "options")
+    return {option: protocol.say(label, language) for option, label in options.items()}
 
 
 def opening(text: str, options: Mapping[str, str]) -> str | None:

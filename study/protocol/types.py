@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
+from django.utils.translation import gettext_noop as _
 from pydantic import (
     BeforeValidator,
     Field,
@@ -96,7 +97,7 @@ class Item(Frozen):
     question: Text
     kind: Literal["binary", "choice", "probability"] = "binary"
     options: Options = Field(
-        default={"yes": "Yes", "no": "No"}, description="answer id to label; order is kept"
+        default={"yes": _("Yes"), "no": _("No")}, description="answer id to label; order is kept"
     )
     truth: Scalar = Field(description="the option that is right; for probability items a number 0-100")
     advice: Advice | None = None

@@ -81,12 +81,14 @@ def ask(id: str, kind: Any, text: Text, **more: Any) -> Question:
     return Question.model_construct(id=id, kind=kind, text=text, **more)
 
 
-def own_or_ours(stage: Stage, name: str) -> Any:
-    """A text of a stage, or its list of texts; where the protocol leaves our words as they are, these words in the
-    language that is active. Such a default is marked for translation where it stands."""
-    given = getattr(stage, name)
-    if given != type(stage).model_fields[name].default:
+def own_or_ours(part: Stage | Item, name: str) -> Any:
+    """A text of a part of the protocol, its texts or its labels by id; where the protocol leaves our words as they are,
+    these words in the language that is active. Such a default is marked for translation where it stands."""
+    given = getattr(part, name)
+    if given != type(part).model_fields[name].default:
         return given
+    if isinstance(given, dict):
+        return {key: gettext(label) for key, label in given.items()}
     return [gettext(text) for text in given] if isinstance(given, list) else gettext(given)
 
 

@@ -108,7 +108,7 @@ def answer_question(item: Item, prompt: Any) -> Question:
     """The item's own answer as a question: a choice among its options, or a probability from 0 to 100."""
     if item.kind == "probability":
         return ask(ANSWER, "slider", prompt, minimum=0, maximum=100)
-    return ask(ANSWER, "choice", prompt, options=item.options)
+    return ask(ANSWER, "choice", prompt, options=own_or_ours(item, "options"))
 
 
 def answer_label(item: Item, value: Any, walk: Walk) -> str:
@@ -116,7 +116,7 @@ def answer_label(item: Item, value: Any, walk: Walk) -> str:
     if value is None:
         return ""
     if value in item.options and item.kind != "probability":
-        return walk.protocol.say(item.options[value], walk.language)
+        return walk.protocol.say(own_or_ours(item, "options")[value], walk.language)
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
