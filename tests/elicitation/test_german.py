@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import Client
 from django.urls import reverse
 
-from study.protocol import Protocol
+from elicitation.followup import actions as again
+from elicitation.models import Card
+from elicitation.values import deciding
+from study.protocol import Protocol, document, from_canonical
+from study.registration import actions
 from study.registration.models import Study
 from tests.elicitation.people import fill, offered, small, vote
 from tests.elicitation.test_interview import ANSWERS, fail, look, say, talking, work
@@ -141,6 +146,28 @@ def test_the_graph_of_a_closed_study_is_explained_in_german(ours: dict[str, str]
         .count("Rang")
         == 0
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_back_is_asked_in_german(ours: dict[str, str]) -> None:
+    content = document(small())
+    next(stage for stage in content["flow"] if stage["kind"] == "values-card")["follow_up"] = "ask"
+    visitor = arrived(from_canonical(content)).go_to("card")
+    for part in ("case", "story", "attention", "policies", "words"):
+        visitor.send(**fill(part))
+    assert "was aus Ihrer Karte geworden ist" in visitor.text
+    vote(vote(visitor.send(**fill("card", again="yes")).send(chosen=offered(visitor)[:2])))
+    own = Card.objects.get(session=visitor.session)
+    deciding.join(study=visitor.study, cards=["listening", own.code], by="ada", reason="One value.")
+    actions.close(study=visitor.study, by=None)
+    link, browser = again.link_of(visitor.session), Client(headers={"accept-language": "en"})
+    read = [browser.get(link), browser.post(link, {})]
+    assert [answer.status_code for answer in read] == [200, 422]
+    assert "Sagt diese Karte noch, was Ihre sagt?" in read[0].content.decode()
+    answers = {"same": "yes", "same_why": "", "fair": "unsure", "fair_why": ""}
+    read.append(browser.post(link, answers, follow=True))
+    assert "Vielen Dank. Ihre Antwort wird" in read[-1].content.decode()
+    assert [english(answer.content.decode(), ours) for answer in read] == [[]] * len(read)
 
 
 def test_english_left_on_a_page_is_found(ours: dict[str, str]) -> None:
