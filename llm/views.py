@@ -9,6 +9,7 @@ import uuid
 
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
@@ -21,11 +22,16 @@ FRAMED = "default-src 'self'; frame-ancestors 'self'; base-uri 'none'; object-sr
 
 
 @require_GET
-async def events(request: HttpRequest, token: str) -> StreamingHttpResponse:
-    """The words as server-sent events; `Last-Event-ID` (or ?after=) resumes after what was already read."""
+async def events(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The words as server-sent events; `Last-Event-ID` (or ?after=) resumes after what was already read.
+
+    406 for whoever does not accept an event stream: the web server leads such a request to where none can be answered.
+    """
     call_id = _call_id(token)
     if not await Call.objects.filter(pk=call_id).aexists():
         raise Http404
+    if "text/event-stream" not in request.headers.get("Accept", ""):
+        return HttpResponse("These are server-sent events: accept text/event-stream.", status=406)
     last = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
     response = StreamingHttpResponse(
         streams.events(call_id, calls.look, last), content_type="text/event-stream; charset=utf-8"

@@ -43,6 +43,11 @@ class Standing:
     others: int
     place: Place | None
 
+    @property
+    def mark(self) -> str:
+        """What was shown, in short: answers are kept only to what stands when they come."""
+        return f"{self.mapping}:{self.value}:{self.place.position if self.place else ''}"
+
 
 def standing_of(session: Session) -> Standing:
     """What became of a session's card. Raises Card.DoesNotExist when it was erased."""

@@ -64,9 +64,10 @@ def come_back(request: HttpRequest, link: str) -> HttpResponse:
         if FollowUp.objects.filter(session=session).exists():
             return _shown(request, session, standing, None)
         given = request.POST if request.method == "POST" else None
-        form = PageForm(questions(standing), Visit(session).walk, given)
-        if given is None or not form.is_valid():
-            return _shown(request, session, standing, form)
+        changed = given is not None and given.get("shown") != standing.mark
+        form = PageForm(questions(standing), Visit(session).walk, None if changed else given)
+        if given is None or changed or not form.is_valid():
+            return _shown(request, session, standing, form, changed=changed)
         try:
             actions.answer(session=session, standing=standing, said=form.cleaned_data)
         except actions.NotAsked:
@@ -74,7 +75,14 @@ def come_back(request: HttpRequest, link: str) -> HttpResponse:
     return redirect(actions.link_of(session))
 
 
-def _shown(request: HttpRequest, session: Session, standing: Standing, form: PageForm | None) -> HttpResponse:
+def _shown(
+    request: HttpRequest,
+    session: Session,
+    standing: Standing,
+    form: PageForm | None,
+    *,
+    changed: bool = False,
+) -> HttpResponse:
     protocol, language = protocol_of_study(session.study), session.language
     context = {
         "study_title": protocol.say(protocol.title, language),
@@ -87,8 +95,10 @@ def _shown(request: HttpRequest, session: Session, standing: Standing, form: Pag
         "asked": form.asked() if form else [],
         "answered": form is None,
         "wrong": form is not None and form.is_bound,
+        "changed": changed,
     }
-    return render(request, "elicitation/followup/ask.html", context, status=422 if context["wrong"] else 200)
+    status = 409 if changed else 422 if context["wrong"] else 200
+    return render(request, "elicitation/followup/ask.html", context, status=status)
 
 
 @require_safe

@@ -353,9 +353,9 @@ VOTES = AddedTable(
     _votes,
 )
 FOLLOW_UPS = AddedTable(
-    "follow_ups",
+    "followups",
     _columns(
-        "follow_ups",
+        "followups",
         ("participant", "text", "who was asked again"),
         ("value", "text", "canonical value of their card, as shown"),
         ("mapping", "integer", "version of the mapping, as shown"),

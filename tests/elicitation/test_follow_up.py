@@ -91,10 +91,14 @@ def test_the_card_its_value_and_its_place_are_shown_and_answered_once() -> None:
     assert "Patient Listening" in text, "the library's card speaks for the value"
     assert "Yours and 2 other cards" not in text
     assert "3 other cards" in text
-    assert client.post(link, {"same": "maybe"}).status_code == 422
+    shown = {"shown": standing_of(found[0]).mark}
+    assert client.post(link, {"same": "maybe", **shown}).status_code == 422
+    assert client.post(link, {"same": "yes", "shown": "0:other:"}).status_code == 409, (
+        "a merge came in between"
+    )
     assert not FollowUp.objects.exists()
     standing = standing_of(found[0])
-    answers = {"same": "yes", "same_why": "It does."} | ({"fair": "no"} if standing.place else {})
+    answers = {"same": "yes", "same_why": "It does.", **shown} | ({"fair": "no"} if standing.place else {})
     assert client.post(link, answers).status_code == 302
     assert client.post(link, {**answers, "same": "no"}).status_code == 200
     kept = FollowUp.objects.get()

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from elicitation.followup import actions as again
+from elicitation.followup.standing import standing_of
 from elicitation.models import Card
 from elicitation.values import deciding
 from study.protocol import Protocol, document, from_canonical
@@ -161,10 +162,11 @@ def test_who_comes_back_is_asked_in_german(ours: dict[str, str]) -> None:
     deciding.join(study=visitor.study, cards=["listening", own.code], by="ada", reason="One value.")
     actions.close(study=visitor.study, by=None)
     link, browser = again.link_of(visitor.session), Client(headers={"accept-language": "en"})
-    read = [browser.get(link), browser.post(link, {})]
-    assert [answer.status_code for answer in read] == [200, 422]
+    shown = {"shown": standing_of(visitor.session).mark}
+    read = [browser.get(link), browser.post(link, shown), browser.post(link, {"same": "yes"})]
+    assert [answer.status_code for answer in read] == [200, 422, 409]
     assert "Sagt diese Karte noch, was Ihre sagt?" in read[0].content.decode()
-    answers = {"same": "yes", "same_why": "", "fair": "unsure", "fair_why": ""}
+    answers = {**shown, "same": "yes", "same_why": "", "fair": "unsure", "fair_why": ""}
     read.append(browser.post(link, answers, follow=True))
     assert "Vielen Dank. Ihre Antwort wird" in read[-1].content.decode()
     assert [english(answer.content.decode(), ours) for answer in read] == [[]] * len(read)

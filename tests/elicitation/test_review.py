@@ -66,6 +66,8 @@ ALLOWED = {
     "decisions": ALL,
     "curve": ALL,
     "curve-figure": ALL,
+    "follow-up": EDITORS | {"analyst"},
+    "follow-up-links": EDITORS,
     "by-hand": EDITORS,
     "propose": EDITORS,
     "decide": EDITORS,
@@ -81,6 +83,7 @@ POSTED = {
     "decide-merge": {"do": "accept"},
     "accept-merges": {"pair": "2"},
     "split": {"card": "b", "reason": "other"},
+    "follow-up-links": {},
 }
 ARGS: dict[str, list[Any]] = {"decide": [1], "decide-merge": [1], "curve-figure": ["values"]}
 

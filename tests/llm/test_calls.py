@@ -307,10 +307,10 @@ def test_a_conversation_turn_is_one_call_with_masked_words_and_a_hard_stop(model
 
 
 def test_a_tool_that_the_model_asks_for_is_recorded(model: ThreadedServer) -> None:
-    said = [Message("user", f"I was honest, answer {n}") for n in range(4)]
+    said = [Message("user", f"I was honest, answer {n}") for n in range(5)]
     call = chat.say(
         conversation="c2",
-        turn=5,
+        turn=6,
         system="Task: elicitation.interview\nInterview.",
         history=said,
         message="I told the truth",

@@ -53,8 +53,8 @@ SESSIONS = """
     SELECT gen_random_uuid(), %(study)s, drawn.id, %(registration)s, left(replace(drawn.id::text, '-', ''), 32), 'en', '',
         (random() * 14)::int, 1, %(pages)s, o, true, '', created_at, created_at,
         CASE WHEN o = '' THEN NULL ELSE created_at END, slots.id
-    FROM (SELECT *, (ARRAY['complete', 'complete', 'complete', 'withdrawn', ''])[1 + floor(random() * 5)::int] AS o,
-              row_number() OVER (ORDER BY code) AS place FROM people) AS drawn
+    FROM (SELECT *, (ARRAY['complete', 'withdrawn', '', 'complete', 'complete'])[1 + (place - 1) %% 5] AS o FROM
+              (SELECT *, row_number() OVER (ORDER BY code) AS place FROM people) AS counted) AS drawn
     LEFT JOIN (SELECT id, row_number() OVER (ORDER BY stratum, number) AS place FROM study_slot
                WHERE study_id = %(study)s) AS slots USING (place)
 """
