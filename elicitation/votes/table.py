@@ -100,6 +100,15 @@ def cards_of(study: Study, mapping: ValueMapping) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["value", "title", "description", "policies", "authors"])
 
 
+def cards_by_author(study: Study) -> pd.DataFrame:
+    """One row a participant's card, as completeness and criteria take them: participant, value, policies (a list)."""
+    value = mapping_of(study.pk).values()
+    found = Card.objects.filter(study=study, title__gt="", session__preview_arm="").order_by("pk")
+    rows = found.values_list("session__participant__code", "code", "policies")
+    named = [(author, value.get(code, code), policies) for author, code, policies in rows]
+    return pd.DataFrame(named, columns=["participant", "value", "policies"])
+
+
 def to_csv(votes: pd.DataFrame) -> str:
     """Votes in the form that other tools and `manage.py graph` read."""
     return votes.assign(created_at=[at.isoformat() for at in votes["created_at"]]).to_csv(index=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core import signing
+from django.core.management import call_command
 from django.db import IntegrityError, connections, transaction
 from django.test import Client
 from django.urls import reverse
@@ -184,6 +186,10 @@ def test_the_shares_have_intervals_and_go_into_the_criteria() -> None:
     table = criteria(votes_of(study).votes, survey=survey(study))
     row = table[table["measure"] == f"agree: {same.question}"].iloc[0]
     assert (row["value"], row["n"]) == (0.5, 2)
+    out = StringIO()
+    call_command("graph", study.slug, "--resamples", "0", "--criteria", stdout=out)
+    assert f"legitimate: agree: {same.question}: 0.500 (0.095 to 0.905), n 2" in out.getvalue()
+    assert "fine-grained: attention policies per card: 3.000" in out.getvalue()
 
 
 @pytest.mark.parametrize(("role", "page", "file"), [

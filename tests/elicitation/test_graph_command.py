@@ -37,6 +37,13 @@ def test_the_table_says_sizes_ranks_and_intervals(file: Path) -> None:
     assert " to " in first
 
 
+def test_the_six_criteria_are_said_and_what_is_missing_too(file: Path) -> None:
+    text = run(file, "--resamples", 0, "--criteria")
+    for criterion in ("fine-grained", "generalisable", "scalable", "robust", "legitimate", "auditable"):
+        assert f"\n{criterion}: " in text
+    assert "legitimate: agreement with the exit survey: not available; no survey answers were given" in text
+
+
 def test_files_are_written_in_every_format(file: Path, tmp_path: Path) -> None:
     paths = {kind: tmp_path / f"graph.{kind}" for kind in ("json", "graphml", "gexf")}
     run(file, "--rule", "legacy", "--resamples", 0, *(f"--{kind}={path}" for kind, path in paths.items()))

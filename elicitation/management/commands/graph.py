@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis import moral_graph
 from analysis.moral_graph import exchange
+from analysis.moral_graph.criteria import criteria
 
 RESAMPLES = 1000
 SHOWN = 15
@@ -45,6 +46,9 @@ class Command(BaseCommand):
             help="a participant's second vote on the same pair and context",
         )
         parser.add_argument("--top", type=int, default=SHOWN, help="values shown")
+        parser.add_argument(
+            "--criteria", action="store_true", help="the six criteria for an alignment target, of all votes"
+        )
         for kind in ("json", "graphml", "gexf"):
             parser.add_argument(f"--{kind}", type=Path, metavar="OUT", help=f"write the graph as {kind}")
 
@@ -60,6 +64,8 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(f"{options['votes']}: {error}") from error
         self.stdout.write(_summary(graph, options["top"]))
+        if options["criteria"]:
+            self.stdout.write(_criteria(votes, options))
         self._write(graph, options)
 
     def _write(self, graph: moral_graph.MoralGraph, options: dict[str, Any]) -> None:
@@ -83,6 +89,30 @@ def _votes(named: Path, duplicates: Literal["refuse", "first", "last"]) -> pd.Da
         votes: pd.DataFrame = votes_in(named.name).votes
         return votes
     return moral_graph.read_csv(named, duplicates=duplicates)
+
+
+def _criteria(votes: pd.DataFrame, options: dict[str, Any]) -> str:
+    """The six criteria, a line a measure; for a study with its participants' cards and their answers when asked again."""
+    cards = survey = None
+    named: Path = options["votes"]
+    if not named.exists():
+        from elicitation.followup.shares import survey as said_again
+        from elicitation.votes.table import cards_by_author
+        from study.registration.models import Study
+
+        study = Study.objects.get(slug=named.name)
+        cards, found = cards_by_author(study), said_again(study)
+        survey = None if found.empty else found
+    table = criteria(
+        votes, options["rule"], cards=cards, survey=survey, level=options["level"], seed=options["seed"]
+    )
+    lines = [""]
+    for row in table.to_dict("records"):
+        ends = f" ({row['low']:.3f} to {row['high']:.3f})" if row["low"] == row["low"] else ""
+        value = f"{row['value']:.3f}{ends}, n {row['n']}" if row["value"] == row["value"] else "not available"
+        note = f"; {row['note']}" if row["note"] else ""
+        lines.append(_line(f"{row['criterion']}: {row['measure']}: {value}{note}", longest=300))
+    return "\n".join(lines)
 
 
 def _json(graph: moral_graph.MoralGraph) -> str:
