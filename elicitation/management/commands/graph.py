@@ -92,7 +92,7 @@ def _votes(named: Path, duplicates: Literal["refuse", "first", "last"]) -> pd.Da
 
 
 def _criteria(votes: pd.DataFrame, options: dict[str, Any]) -> str:
-    """The six criteria, a line a measure; for a study with its participants' cards and their answers when asked again."""
+    """The six criteria, a line a measure; for a study with its participants' cards and what they said at the end."""
     cards = survey = None
     named: Path = options["votes"]
     if not named.exists():
