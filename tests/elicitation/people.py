@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from elicitation.models import Upgrade
 from study.protocol import Protocol, read
 from tests.factories import PROTOCOLS
 from tests.study.session.visitor import Visitor
@@ -70,3 +71,10 @@ def offered(visitor: Visitor) -> list[str]:
 def vote(visitor: Visitor, verdict: str = "wiser", why: str = "") -> Visitor:
     """Answer the open story."""
     return visitor.send(verdict=verdict, why=why)
+
+
+def sincere(visitor: Visitor) -> str:
+    """What somebody says of the open story who finds the protocol's way wiser, whichever way is told."""
+    assert visitor.page is not None
+    upgrade = Upgrade.objects.get(draws__session=visitor.session, draws__page=visitor.page.key)
+    return "wiser" if upgrade.direction == Upgrade.Direction.THERE else "not_wiser"

@@ -30,7 +30,7 @@ from study.registration.models import AuditEntry, Study
 from study.session import actions as sessions
 from study.session.models import Session
 from tests import factories
-from tests.elicitation.people import CARD, fill, offered, small, to_card, vote
+from tests.elicitation.people import CARD, fill, offered, sincere, small, to_card, vote
 from tests.factories import collecting
 from tests.study.panel.test_browser import ada as ada
 from tests.study.panel.test_browser import looked_at
@@ -38,28 +38,37 @@ from tests.study.session.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PEOPLE = 4
+STORIES = 3  # all there are of the case: everybody votes on every pair, whatever is drawn
 
 
 def protocol() -> Any:
     content = document(small())
-    next(stage for stage in content["flow"] if stage["kind"] == "values-card")["follow_up"] = "ask"
+    stage = {one["id"]: one for one in content["flow"]}
+    stage["card"]["follow_up"] = "ask"
+    stage["stories"]["count"] = STORIES
     return from_canonical(content)
 
 
 def walked(*, close: bool = True, people: int = PEOPLE) -> tuple[Study, list[Session]]:
     """Who completed: the third does not agree to be asked again, the fourth is erased. The first three cards are merged
-    with the library's listening."""
+    with the library's listening. Everybody finds the protocol's way of a story wiser, so that its edges stand."""
     study, found = collecting(protocol()), []
     for seed in range(people):
         visitor = to_card(Visitor(study, seed))
         visitor.send(**fill("card", again="no" if seed == 2 else "yes"))
-        visitor.send(chosen=offered(visitor)[:2])
-        vote(vote(visitor))
+        to_the_end(visitor)
         found.append(visitor.session)
     sessions.withdraw(token=found[3].token, erase=True)
     if close:
         finish(study, found)
     return study, [Session.objects.get(pk=one.pk) for one in found]
+
+
+def to_the_end(visitor: Visitor) -> None:
+    """From others' values on."""
+    visitor.send(chosen=offered(visitor)[:2])
+    for _ in range(STORIES):
+        vote(visitor, sincere(visitor))
 
 
 def finish(study: Study, found: list[Session]) -> None:
@@ -162,8 +171,7 @@ def test_a_card_that_was_not_shared_is_shown_to_nobody_else() -> None:
     for seed, changes in enumerate([{"share": "no", "title": "Hidden Company"}, {"title": "Open Company"}]):
         visitor = to_card(Visitor(study, seed))
         visitor.send(**fill("card", again="yes", **changes))
-        visitor.send(chosen=offered(visitor)[:2])
-        vote(vote(visitor))
+        to_the_end(visitor)
         found.append(visitor.session)
     codes = list(Card.objects.filter(session__in=found).order_by("pk").values_list("code", flat=True))
     deciding.join(study=study, cards=codes, by="ada", reason="One value.")
