@@ -1,4 +1,4 @@
-"""`manage.py upgrades STUDY propose|list|approve|reject|archive`: upgrades between a study's values."""
+"""`manage.py upgrades propose|list|approve|reject|archive STUDY`: upgrades between a study's values."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -21,8 +21,8 @@ class Command(BaseCommand):
     help = "Has the model propose upgrades with their stories, lists them, and records decisions about them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("study", help="slug")
         parser.add_argument("action", choices=["propose", "list", *DECISIONS])
+        parser.add_argument("study", help="slug")
         parser.add_argument("--context", action="append", default=[], help="propose: only in this context")
         parser.add_argument("--most", type=int, default=MOST, help="propose: candidate pairs a context")
         parser.add_argument("--stories", type=int, default=1, help="propose: stories a pair, each both ways")

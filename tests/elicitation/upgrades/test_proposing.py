@@ -161,19 +161,19 @@ def test_a_protocol_that_says_nothing_draws_its_own_stories_and_keeps_its_hash()
 
 def test_the_command_proposes_with_progress_lists_and_decides(study: Study, model: Any) -> None:
     out = io.StringIO()
-    call_command("upgrades", study.slug, "propose", most=1, stories=2, stdout=out)
+    call_command("upgrades", "propose", study.slug, most=1, stories=2, stdout=out)
     assert "1 of 4, When" in out.getvalue()
     assert "4 pairs: 4 to review" in out.getvalue()
-    call_command("upgrades", study.slug, "approve", number=1, by="ada", stdout=out)
+    call_command("upgrades", "approve", study.slug, number=1, by="ada", stdout=out)
     listed = io.StringIO()
-    call_command("upgrades", study.slug, "list", stdout=listed)
+    call_command("upgrades", "list", study.slug, stdout=listed)
     assert listed.getvalue().splitlines()[0].startswith("1  approved")
     with pytest.raises(CommandError, match="approved"):
-        call_command("upgrades", study.slug, "approve", number=1)
+        call_command("upgrades", "approve", study.slug, number=1)
     with pytest.raises(CommandError, match="not registered"):
-        call_command("upgrades", draft(small(), slug="unregistered").slug, "propose")
+        call_command("upgrades", "propose", draft(small(), slug="unregistered").slug)
     with pytest.raises(CommandError, match="no such context"):
-        call_command("upgrades", study.slug, "propose", context=["When pigs fly"])
+        call_command("upgrades", "propose", study.slug, context=["When pigs fly"])
 
 
 def test_a_worker_proposes_too_and_twice_is_once(study: Study, model: Any) -> None:
