@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo serve test check fix bench reproduce ro-crate soak lock messages screenshots
+.PHONY: demo serve test check fix bench reproduce ro-crate rehearse-graph soak lock messages screenshots
 
 demo: install        ## a study from protocol to report; ARGS=--once stops after printing, ARGS="--participants 40" is quicker
 	@$(RUN) manage.py demo $(ARGS)
