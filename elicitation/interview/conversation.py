@@ -23,13 +23,22 @@ DEADLINE = 30  # seconds
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of the person, the model's turn after it, the card in it, and what the critic said of that card."""
+    """One message of the person, the model's turn after it, the card in it, the critic's call and what it said of that
+    card."""
 
     number: int
     said: str
     call: Call | None
     card: Card | None
+    critic: Call | None
     criticism: tuple[str, ...]
+
+    @property
+    def being_read(self) -> bool:
+        """The card was offered and the critic has not finished with it, or is only just being asked."""
+        if self.card is None or self.call is None:
+            return False
+        return self.call.handled_at is None if self.critic is None else not self.critic.is_finished
 
 
 @dataclass(frozen=True)
@@ -66,24 +75,30 @@ def key_of(session: uuid.UUID, stage: str) -> str:
 
 def conversation(session: uuid.UUID | None, page: str) -> Conversation:
     """The conversation on a page. Two queries."""
-    if session is None:
+    said = spoken(session, page)
+    if session is None or not said:
         return Conversation(())
-    rows = Submission.objects.filter(session_id=session, page=page, payload__isnull=False).order_by("attempt")
-    said = [
-        text
-        for payload in rows.values_list("payload", flat=True)
-        if payload and (text := payload.get("message"))
-    ]
     name = key_of(session, page)
     keys = [f"{kind}:{name}:{n}" for kind in ("chat", "critic") for n in range(1, len(said) + 1)]
     made = {call.key: call for call in Call.objects.filter(key__in=keys)}
     return Conversation(tuple(_turn(n, text, name, made) for n, text in enumerate(said, start=1)))
 
 
+def spoken(session: uuid.UUID | None, page: str) -> list[str]:
+    """What the person said on a page, oldest first. One query."""
+    if session is None:
+        return []
+    rows = Submission.objects.filter(session_id=session, page=page, payload__isnull=False).order_by("attempt")
+    payloads = rows.values_list("payload", flat=True)
+    return [text for payload in payloads if payload and (text := payload.get("message"))]
+
+
 def _turn(number: int, said: str, name: str, made: dict[str, Call]) -> Turn:
     call, critic = made.get(f"chat:{name}:{number}"), made.get(f"critic:{name}:{number}")
     card = prompts.offered(call.tool_calls) if call is not None and call.state == Call.State.DONE else None
-    return Turn(number, said, call, card, prompts.criticised(critic.data) if critic is not None else ())
+    return Turn(
+        number, said, call, card, critic, prompts.criticised(critic.data) if critic is not None else ()
+    )
 
 
 def answer(*, session: Session, page: str, case: str) -> Call:
@@ -94,7 +109,12 @@ def answer(*, session: Session, page: str, case: str) -> Call:
     return chat.say(
         conversation=key_of(session.pk, page),
         turn=now.number,
-        system=prompts.system(case, offer.criticism if offer else (), language=session.language),
+        system=prompts.system(
+            case,
+            offer.criticism if offer else (),
+            language=session.language,
+            left=prompts.TURNS - now.number,
+        ),
         history=Conversation(tuple(before)).history(),
         message=now.said,
         template=prompts.INTERVIEW,

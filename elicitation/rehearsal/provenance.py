@@ -12,9 +12,9 @@ import pandas as pd
 
 from analysis.moral_graph import MoralGraph
 from elicitation.interview.conversation import key_of
-from elicitation.interview.prompts import CRITIC, INTERVIEW, offered
+from elicitation.interview.prompts import CRITIC, INTERVIEW, TURNS, offered
 from elicitation.models import Card, Draw, Vote
-from elicitation.stages.card import CARD, GUIDED, TALK, TO_CARD
+from elicitation.stages.card import BY_HAND, CARD, GUIDED, TALK, TO_CARD
 from llm.models import Call
 from study.registration.models import Study
 from study.session.models import Submission
@@ -79,7 +79,9 @@ def _cards(study: Study, pages: Pages) -> Iterator[str]:
             yield f"card {code} has messages without the call that answers them"
         if said and (said[-1] or {}).get("leave") == TO_CARD:
             yield from _offers(code, name, asked, calls)
-        elif missing := [part for part in GUIDED if (session, f"{stage}.{part}") not in pages]:
+            continue
+        needed = BY_HAND if messages >= TURNS else GUIDED
+        if missing := [part for part in needed if (session, f"{stage}.{part}") not in pages]:
             yield f"card {code} was written by hand without its pages {', '.join(missing)}"
 
 

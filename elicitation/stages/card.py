@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from elicitation.interview.conversation import Conversation, answer, conversation
+from elicitation.interview.conversation import Conversation, answer, conversation, spoken
+from elicitation.interview.prompts import TURNS
 from elicitation.library import digest
 from elicitation.models import Card, FollowUp
-from elicitation.stages.configs import Case, ValuesCardStage
+from elicitation.stages.configs import Case, CompareValuesStage, ValuesCardStage
 from elicitation.stages.earlier import said
 from elicitation.values import cards
 from elicitation.values.erasing import erase_cards
@@ -26,6 +27,7 @@ CASE, STORY, ATTENTION, POLICIES, WORDS, CARD = "case", "story", "attention", "p
 TALK = "talk"
 TO_CARD, TO_FORM = "card", "form"
 GUIDED = (STORY, ATTENTION, POLICIES, WORDS)
+BY_HAND = (POLICIES, WORDS)  # after a whole conversation: nobody tells their story twice
 PLACES = [f"policy_{n}" for n in range(1, cards.POLICIES[1] + 1)]
 LONGEST = cards.LONGEST_TEXT
 APPROVE, AFRESH = "approve", "afresh"
@@ -42,10 +44,10 @@ class ValuesCard(StageKind):
     template = "elicitation/stages/card.html"
 
     def pages(self, stage: ValuesCardStage, walk: Walk) -> list[Page]:
-        """Whoever talked with the interviewer and took the card skips the form that leads to one."""
+        """Whoever talked with the interviewer and took the card skips the form that leads to one; whoever talked to the
+        end without one only puts into words what they told."""
         parts = [CASE] if len(stage.cases) > 1 else []
-        parts += [TALK] if stage.interview else []
-        parts += [] if stage.interview and took_the_card(stage, walk) else GUIDED
+        parts += [TALK, *after_talk(stage, walk)] if stage.interview else GUIDED
         parts.append(CARD)
         return [Page(f"{stage.id}.{part}", stage.id, self.kind, part=part) for part in parts]
 
@@ -98,7 +100,13 @@ class ValuesCard(StageKind):
             case "words":
                 return _word_questions()
             case _:
-                return [*_word_questions(), *_policy_questions(), *_decision(stage)]
+                return [*_word_questions(), *_policy_questions(), *_decision(stage, walk.protocol)]
+
+    def excused(self, page: Page, given: Answers) -> frozenset[str]:
+        """Whoever starts over has nothing more to say of the card they drop."""
+        if page.part != CARD or given.get("decision") != AFRESH:
+            return frozenset()
+        return frozenset((*PLACES, "title", "description", "share", "again"))
 
     def context(self, stage: ValuesCardStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
         say, language = walk.protocol.say, walk.language
@@ -112,15 +120,14 @@ class ValuesCard(StageKind):
         }
         if page.part == TALK:
             context["talk"] = conversation(walk.session, page.key)
+        elif stage.interview and page.part != CASE:
+            context["said_before"] = conversation(walk.session, f"{stage.id}.{TALK}")
         if page.part in (ATTENTION, POLICIES, WORDS):
             context["said"] = [text for part in (STORY, ATTENTION) for text in _texts(visit, stage, part)]
         if page.part == WORDS:
             context["policies"] = filled(visit.earlier(f"{stage.id}.{POLICIES}") or {})
         if page.part == CARD:
             context["keep"] = self.draft(stage, page, visit)
-            context["said_before"] = (
-                conversation(walk.session, f"{stage.id}.{TALK}") if stage.interview else None
-            )
         return context
 
     def draft(self, stage: ValuesCardStage, page: Page, visit: Visit) -> dict[str, Any]:
@@ -199,6 +206,13 @@ def chosen_case(walk: Walk) -> str:
     return ValuesCard().case(stage, {f"{stage.id}.{CASE}": said(walk.session, f"{stage.id}.{CASE}")}).id
 
 
+def after_talk(stage: ValuesCardStage, walk: Walk) -> tuple[str, ...]:
+    """The pages between a conversation and the card. Fixed once the conversation is left."""
+    if took_the_card(stage, walk):
+        return ()
+    return BY_HAND if len(spoken(walk.session, f"{stage.id}.{TALK}")) >= TURNS else GUIDED
+
+
 def took_the_card(stage: ValuesCardStage, walk: Walk) -> bool:
     """Did this walk's participant leave the conversation for its card? Fixed once the page is accepted."""
     return said(walk.session, f"{stage.id}.{TALK}").get("leave") == TO_CARD
@@ -214,8 +228,12 @@ def fields(card: cards.Card) -> dict[str, str]:
 
 
 def _talk_questions(talk: Conversation) -> list[Question]:
-    leave = {TO_CARD: str(_("Take me to the card"))} if talk.last_offer else {}
-    leave[TO_FORM] = str(_("I would rather write the card myself"))
+    offered = talk.last_offer is not None
+    leave = {TO_CARD: str(_("Take me to the card"))} if offered else {}
+    by_hand = (
+        _("Go on to the card") if talk.over and not offered else _("I would rather write the card myself")
+    )
+    leave[TO_FORM] = str(by_hand)
     asked = [ask("leave", "choice", str(_("Or leave the conversation")), options=leave, required=talk.over)]
     if not talk.over:
         asked.insert(0, _long("message", _("Your message"), required=False))
@@ -292,7 +310,7 @@ def _word_questions() -> list[Question]:
     ]
 
 
-def _decision(stage: ValuesCardStage) -> list[Question]:
+def _decision(stage: ValuesCardStage, protocol: Protocol) -> list[Question]:
     options = {
         APPROVE: str(_("This card says what I attend to")),
         AFRESH: str(_("I want to start over with an empty card")),
@@ -300,7 +318,10 @@ def _decision(stage: ValuesCardStage) -> list[Question]:
     asked = [ask("decision", "choice", str(_("Does the card speak for you?")), options=options)]
     if stage.ask_to_share:
         share = {"yes": str(_("Yes, without anything that says who I am")), "no": str(_("No"))}
-        asked.append(ask("share", "choice", str(_("May other participants read your card?")), options=share))
+        text = _("May other participants read your card?")
+        if any(isinstance(one, CompareValuesStage) and one.public for one in protocol.flow):
+            text = _("May others read your card: participants, and whoever looks at the published graph?")
+        asked.append(ask("share", "choice", str(text), options=share))
     if stage.follow_up:
         again = {"yes": str(_("Yes")), "no": str(_("No"))}
         text = _(

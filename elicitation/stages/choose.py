@@ -48,13 +48,11 @@ class ChooseValues(StageKind):
         return [ask("chosen", "select", own_or_ours(stage, "prompt"), options=options)] if options else []
 
     def context(self, stage: ChooseValuesStage, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
-        picked = visit.earlier(page.key) or {}
         return {
             "intro": walk.protocol.say(stage.intro, walk.language),
             "case": case_told(walk),
             "values": [{"code": card.code, **text} for card, text in offered(stage, page, walk)],
             "at_least": stage.at_least,
-            "picked": picked.get("chosen", []),
         }
 
     def clean(

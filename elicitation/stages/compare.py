@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from elicitation import library
-from elicitation.models import Draw, Upgrade, Vote
+from elicitation.models import Card, Draw, Upgrade, Vote
 from elicitation.stages import draws
 from elicitation.stages.card import chosen_case
-from elicitation.stages.choose import case_told, key_of
+from elicitation.stages.choose import case_told, key_of, words
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
 from elicitation.stages.earlier import said
 from elicitation.upgrades.deciding import approved
@@ -137,13 +137,16 @@ def story(stage: CompareValuesStage, drawn: Upgrade, walk: Walk) -> str:
     )
 
 
-def ends(drawn: Upgrade, walk: Walk) -> dict[str, str]:
-    """Titles of the value left behind and the value found."""
-    say, language = walk.protocol.say, walk.language
-    titles = {
-        value.id: say(value.title, language)
-        for stage in walk.protocol.flow
-        if isinstance(stage, ChooseValuesStage)
-        for value in stage.values
+def ends(drawn: Upgrade, walk: Walk) -> dict[str, Any]:
+    """The value left behind and the value found: their titles, and `ends` with what they attend to."""
+    codes = (drawn.from_value, drawn.to_value)
+    stages = [stage for stage in walk.protocol.flow if isinstance(stage, ChooseValuesStage)]
+    known = {value.id: value for stage in stages for value in stage.values}
+    rows = Card.objects.filter(study_id=drawn.study_id, code__in=codes, title__gt="").order_by("pk")
+    told = {card.code: words(card, known, walk) for card in rows}
+    titles = [told[code]["title"] if code in told else "" for code in codes]
+    return {
+        "from_title": titles[0],
+        "to_title": titles[1],
+        "ends": [told[code] for code in codes if code in told],
     }
-    return {"from_title": titles.get(drawn.from_value, ""), "to_title": titles.get(drawn.to_value, "")}

@@ -167,7 +167,7 @@ class Person:
         if control.kind == "checkbox":
             chosen = [value for value in control.values if self.rng.random() < 0.35]
             return chosen or [str(self.rng.choice(control.values))]
-        if control.kind == "radio":
+        if control.kind in ("radio", "submit"):  # a button with a name is a choice among buttons
             return [self.rate(control)]
         if control.kind == "number":
             return [self.number(control)]

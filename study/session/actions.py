@@ -143,6 +143,7 @@ def _submitted(session: Session, page: str, attempt: int, data: Any) -> Visit | 
         return _already_accepted(visit, page, attempt, data)
     refuse_unless_collecting(session)
     form = PageForm(visit.kind.questions(visit.stage, visit.page, visit.walk), visit.walk, data)
+    form.excuse(visit.kind.excused(visit.page, data))
     answers = _validated(visit, form)
     if answers is None:
         return Rejected(visit, form)

@@ -68,6 +68,11 @@ class PageForm(forms.Form):
         if self.is_bound:  # a page that is only shown needs the questions, not what checks their answers
             self.fields = {question.id: field_of(question, walk) for question in questions}
 
+    def excuse(self, names: frozenset[str]) -> None:
+        """These need no answer after all."""
+        for name in names & set(self.fields):
+            self.fields[name].required = False
+
     def say(self, text: Any) -> str:
         return self.walk.protocol.say(text, self.walk.language)
 

@@ -111,6 +111,10 @@ class StageKind:
         """What the page asks; the form, the checks and the codebook are made from it."""
         return []
 
+    def excused(self, page: Page, given: Answers) -> frozenset[str]:
+        """Questions that need no answer, seeing what else was sent (still unchecked)."""
+        return frozenset()
+
     def context(self, stage: Any, page: Page, walk: Walk, visit: Visit) -> dict[str, Any]:
         """What the template needs beside the form. Must never hold the arm, the truth or the key before debrief."""
         return {}

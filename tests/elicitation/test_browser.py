@@ -45,8 +45,7 @@ def test_a_conversation_streams_and_shows_its_card(page: Any, axe: Any, settings
     work()
     page.wait_for_selector("#offer")
     assert axe(page) == []
-    page.check("input[name=leave][value=card]")
-    page.click("button.primary")
+    page.click("button[name=leave][value=card]")
     page.wait_for_selector("#q-title")
     page.click("text=Your conversation")
     page.get_by_text(ANSWERS[0]).wait_for()

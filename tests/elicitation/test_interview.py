@@ -123,9 +123,16 @@ def test_after_twelve_messages_only_the_ways_on_are_left() -> None:
     say(visitor, "One more.")
     assert visitor.answer.status_code == 422
     assert Call.objects.count() == 12
+    system = [call.prompt["messages"][0]["content"] for call in Call.objects.order_by("created_at")]
+    assert [n for n, text in enumerate(system, 1) if "more. Call values_card" in text] == [10, 11]
+    assert [n for n, text in enumerate(system, 1) if prompts.LAST_TURN in text] == [12]
     visitor.send(leave="form")
-    assert visitor.page is not None
-    assert visitor.page.key == "card.story"
+    for part in ("policies", "words", "card"):  # nobody tells their story twice
+        assert visitor.page is not None
+        assert visitor.page.key == f"card.{part}"
+        assert "Message 3." in visitor.text
+        visitor.send(**fill(part))
+    assert Card.objects.filter(session=visitor.session).count() == 1
 
 
 @pytest.mark.django_db
@@ -213,3 +220,18 @@ def test_interviewer_and_critic_write_in_the_language_of_the_session(code: str, 
     card = Card(title="Patience", description="It takes time.", policies=("SIGNS",) * 3).card()
     assert name in prompts.system("Why?", language=code)
     assert name in str(prompts.critic(card, language=code).messages[0].content)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_second_reader_asks_is_awaited_and_shown(model: Any) -> None:
+    visitor = arrived()
+    for text in [*ANSWERS[:-1], f"{ANSWERS[-1]} I look for praise that I get, in order to be liked."]:
+        say(visitor, text)
+        for call in Call.objects.filter(purpose=prompts.INTERVIEW, state=Call.State.QUEUED):
+            worker.work(call.pk)
+    assert "data-awaited" in look(visitor)
+    work()
+    assert "data-awaited" not in look(visitor)
+    assert "A second reader asks" in visitor.text
+    visitor.send(message="", leave="card")
+    assert "A second reader asks" in visitor.text

@@ -51,16 +51,21 @@ NOT_A_THING = re.compile(
 )
 OFFERED = "I offered the card"
 CRITICISED = "A second reader said of your last card"
+LAST = "That was their last message"
+THANKS = "Thank you for all that you told me."
 
 
 @script("elicitation.interview")
 def interview(request: Request) -> Answer:
     """One question at a time; the card, by the offered tool or in words, once enough was said to write one."""
     turns = [turn for turn in request.user_turns if turn.strip()]
-    if CRITICISED in request.system and since_the_offer(request) == 1:
+    last = LAST in request.system
+    if CRITICISED in request.system and since_the_offer(request) == 1 and not last:
         return Answer(text=LEFT_OUT)
     if len(turns) >= ENOUGH and (found := written(turns)) is not None:
         return _offer_card(request, found)
+    if last:
+        return Answer(text=THANKS)
     if len(turns) < len(QUESTIONS):
         return Answer(text=QUESTIONS[len(turns)].format(topic=topic_of(turns[-1]) if turns else "this"))
     return Answer(text=MORE[len(turns) % len(MORE)])
