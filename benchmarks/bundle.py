@@ -93,7 +93,7 @@ def fill(submissions: int, bundle: Path) -> str:
         return "was there"
     protocol = factories.changed(large.wide(submissions // large.PAGES), id=f"size-{submissions}")
     study = factories.collecting(protocol, mode="rehearsal")
-    count = large.filled(study)
+    count = large.filled(study, traces=True)
     actions.close(study=study, by=None)
     return f"{count:,} submissions of {study.places:,} people"
 

@@ -19,13 +19,13 @@ from study.evidence.declared import Declared
 from study.evidence.reproduce import file_name
 from study.registration.models import Study
 from study.stages.columns import Column
-from study.tables import added, reading, rows
+from study.tables import added, events, reading, rows
 from study.tables.cells import columns_cells, printed
 from study.tables.codebook import as_markdown, codebook
 from study.tables.columns import columns_of
 from study.tables.export import as_csv
 from study.tables.progress import Progress
-from study.tables.tidy import TABLES, framed, walked
+from study.tables.tidy import TABLES, schema, walked
 
 ROWS_AT_ONCE = 50_000
 """Rows of a Parquet file's group."""
@@ -62,9 +62,9 @@ class TableWriter:
         self.file = (folder / file_name(name)).open("w", encoding="utf-8", newline="")
         self.csv = csv.writer(self.file, lineterminator="\n")
         self.csv.writerow([column.name for column in columns])
-        self.schema = pa.Schema.from_pandas(framed([], columns), preserve_index=False)
+        self.schema = schema(columns)
         self.parquet = pq.ParquetWriter(folder / f"{name}.parquet", self.schema)
-        self.waiting: list[pa.RecordBatch] = []
+        self.waiting: list[pa.Table] = []
         self.count = 0
 
     def add(self, found: Sequence[rows.Row]) -> dict[str, list[Any]]:
@@ -73,11 +73,19 @@ class TableWriter:
         shown = [printed(cells, column) for cells, column in zip(listed, self.columns, strict=True)]
         self.csv.writerows(zip(*shown, strict=True))
         arrays = [self._array(*one) for one in zip(listed, self.columns, self.schema, strict=True)]
-        self.waiting.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
-        self.count += len(found)
-        if sum(batch.num_rows for batch in self.waiting) >= ROWS_AT_ONCE:
-            self._flush()
+        self._wait(pa.Table.from_arrays(arrays, schema=self.schema))
         return {column.name: cells for column, cells in zip(self.columns, listed, strict=True)}
+
+    def add_lines(self, lines: bytes) -> None:
+        """Append what is CSV already."""
+        self.file.write(lines.decode())
+        self._wait(events.as_table(lines, self.schema))
+
+    def _wait(self, table: pa.Table) -> None:
+        self.waiting.append(table)
+        self.count += len(table)
+        if sum(map(len, self.waiting)) >= ROWS_AT_ONCE:
+            self._flush()
 
     def _array(self, cells: list[Any], column: Column, field: pa.Field) -> pa.Array:
         if not pa.types.is_dictionary(field.type):
@@ -89,7 +97,7 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self.waiting:
-            self.parquet.write_table(pa.Table.from_batches(self.waiting))
+            self.parquet.write_table(pa.concat_tables(self.waiting))
         self.waiting = []
 
     def close(self) -> None:
@@ -119,6 +127,7 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
         allowed = Declared(protocols)
         for people in reading.people(study, protocols):
             found, count = _told(people, written, allowed, lines)
+            writers["events"].add_lines(events.as_csv(people))
             for name, added_rows in found.items():
                 cells = writers[name].add(added_rows)
                 if name == "participants":
@@ -135,7 +144,7 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
 def _told(
     people: Sequence[reading.Person], written: Written, allowed: Declared, lines: IO[str]
 ) -> tuple[dict[str, list[rows.Row]], int]:
-    """Rows of the four tables for these people, whose pages are written to `lines`; and how many pages."""
+    """Rows of three tables for these people, whose pages are written to `lines`; and how many pages."""
     submitted, count = records.submitted(people), 0
     pages: dict[UUID, list[reading.Page]] = {}
     answered: dict[UUID, list[reading.Page]] = {}
@@ -150,7 +159,7 @@ def _told(
             if is_open:
                 shown.append(kept[-1])
         count += len(own)
-    return walked(people, pages, reading.events(people), written.columns, answered), count
+    return walked(people, pages, reading.traces(people), written.columns, answered), count
 
 
 def _added(study: Study, folder: Path, written: Written) -> None:

@@ -1,4 +1,6 @@
-"""The rows of one study as they lie in the database, a few hundred people at a time, three queries each time.
+"""The rows of one study as they lie in the database, a few hundred people at a time, three queries each time. Each of a
+million values costs time: the driver turns them into what they are (binary, in C), not Django one by one, and sums and
+texts that the database can make are made there.
 
 Only people of the study's own mode are read: a rehearsal never mixes with a pilot or a real run, and previews are in no
 table. Erased payloads are passed over; the person stays.
@@ -16,7 +18,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.models import Count
+import psycopg
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from study.advice.actions import verdicts
 from study.protocol.types import Arm, Protocol
@@ -99,15 +103,13 @@ def parts_of(page: str) -> tuple[str, ...]:
 
 
 class Event(NamedTuple):
-    """Something the browser or the server noticed."""
+    """Something the browser or the server noticed. links are those the server itself saw opened: of this item."""
 
     session_id: UUID
     page: str
     load: str
-    number: int
     kind: str
     client_ms: float
-    received_at: datetime
     data: dict[str, Any]
 
 
@@ -123,7 +125,6 @@ class Noticed:
 
     def add(self, load: str, kind: str, client_ms: float) -> None:
         """Take in one event; events come in the order of their load and number."""
-        self.seen = True
         if kind == "hidden":
             self.left += 1
             self._hidden_since[load] = client_ms
@@ -175,24 +176,28 @@ def people(
         yield [Person(s, protocol_of(s.registration_id or 0), extracted) for s in batch]
 
 
+def driver() -> psycopg.Cursor[Any]:
+    """A cursor of the driver on Django's connection, within its transaction."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
+
+
+def fetched(rows: QuerySet[Any, tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a `values_list`, for which the driver alone makes the values."""
+    with driver() as cursor:
+        cursor.execute(*rows.query.sql_with_params(), binary=True)
+        while some := cursor.fetchmany(CHUNK):
+            yield from some
+
+
 def pages(of: Sequence[Person]) -> dict[UUID, list[Page]]:
     """Each session's accepted pages in order, erased ones left out. One query."""
     rows = (
         Submission.objects.filter(session__in=[p.session.pk for p in of], payload__isnull=False)
         .order_by("session_id", "number")
-        .values_list("session_id", "number", "page", "attempt", "payload", "shown_at", "received_at")
+        .values_list(*Page._fields)
     )
-    return by_session(Page(*row) for row in rows.iterator(chunk_size=CHUNK))
-
-
-def events(of: Sequence[Person]) -> list[Event]:
-    """Every trace event, in the order of the people, their loads and numbers. One query."""
-    rows = TraceEvent.objects.filter(session__in=[p.session.pk for p in of]).order_by(
-        "session_id", "load", "number"
-    )
-    names = ("session_id", "page", "load", "number", "kind", "client_ms", "received_at", "data")
-    found = by_session(Event(*row) for row in rows.values_list(*names).iterator(chunk_size=CHUNK))
-    return [event for person in of for event in found.get(person.session.pk, ())]
+    return by_session(map(Page._make, fetched(rows)))
 
 
 def by_session(rows: Iterable[R]) -> dict[UUID, list[R]]:
@@ -200,14 +205,28 @@ def by_session(rows: Iterable[R]) -> dict[UUID, list[R]]:
     return {session: list(group) for session, group in groupby(rows, key=attrgetter("session_id"))}
 
 
-def noticed(found: Iterable[Event]) -> Traces:
-    """Trace events summed up by page. Links are those the server itself saw opened."""
-    by_page: dict[tuple[UUID, str], Noticed] = defaultdict(Noticed)
+def traces(of: Sequence[Person]) -> Traces:
+    """What the browsers of these people noticed, by page. Two queries: which pages were looked at, and of the events
+    only those that add to the sums."""
+    found = TraceEvent.objects.filter(session__in=[p.session.pk for p in of])
+    shown = found.exclude(kind="link").order_by().values_list("session_id", "page").distinct()
+    hidden = TraceEvent.objects.filter(kind="hidden", session=OuterRef("session"), load=OuterRef("load"))
+    told = found.filter(Q(kind__in=TELLING) | (Q(kind="submit") & Exists(hidden)))
+    events = told.order_by("session_id", "load", "number").values_list(*Event._fields)
+    return noticed(fetched(shown), map(Event._make, fetched(events)))
+
+
+TELLING = ("hidden", "visible", "paste", "link")
+
+
+def noticed(shown: Iterable[tuple[Any, ...]], events: Iterable[Event]) -> Traces:
+    """Trace events summed up by page. shown: session and page of every page that sent any; events: in the order of
+    their loads and numbers."""
+    by_page = {(session, page): Noticed(seen=True) for session, page in shown}
     links: dict[tuple[UUID, str], int] = defaultdict(int)
-    for event in found:
-        if event.kind == "link":
-            if "item" in event.data:
-                links[event.session_id, str(event.data["item"])] += 1
-            continue
-        by_page[event.session_id, event.page].add(event.load, event.kind, event.client_ms)
-    return Traces(dict(by_page), dict(links))
+    for event in events:
+        if event.kind != "link":
+            by_page[event.session_id, event.page].add(event.load, event.kind, event.client_ms)
+        elif "item" in event.data:
+            links[event.session_id, str(event.data["item"])] += 1
+    return Traces(by_page, dict(links))

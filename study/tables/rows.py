@@ -15,7 +15,7 @@ from study.protocol.types import UNSURE, Item, Protocol
 from study.registration.frozen import protocol_of
 from study.stages.configs import ComprehensionStage, ConsentStage, RecognitionStage
 from study.tables.columns import SEPARATOR
-from study.tables.reading import Event, Page, Person, Traces
+from study.tables.reading import Page, Person, Traces
 
 Row = dict[str, Any]
 FINAL, INITIAL, ANSWER = "final", "initial", "answer"
@@ -242,20 +242,6 @@ def response_rows(person: Person, pages: Sequence[Page]) -> Iterator[Row]:
                 "shown_at": page.shown_at,
                 "received_at": page.received_at,
             }
-
-
-def event_row(code: str, event: Event) -> Row:
-    """A row of `events`."""
-    return {
-        "participant": code,
-        "page": event.page,
-        "load": event.load,
-        "number": event.number,
-        "kind": event.kind,
-        "client_ms": event.client_ms,
-        "received_at": event.received_at,
-        "data": as_text(event.data),
-    }
 
 
 def as_text(value: Any) -> str | None:

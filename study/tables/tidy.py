@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import pandas as pd
+import pyarrow as pa
 
 from study.registration.models import Study
 from study.stages.columns import Column
-from study.tables import reading, rows
+from study.tables import events, reading, rows
 from study.tables.cells import columns_cells
 from study.tables.columns import columns_of
 from study.tables.progress import Progress, quiet
@@ -38,7 +39,7 @@ def tidy(
     study: Study, *, with_responses: bool = True, with_events: bool = True, progress: Progress = quiet
 ) -> Tables:
     """All tidy tables of a study, or those that are wanted (the others are empty). People are read a few hundred at a
-    time, so that only the typed columns of everybody are held at once: two queries, and three for every 250 people.
+    time, so that only the typed columns of everybody are held at once: two queries, and four for every 250 people.
 
     Dtypes: text is str, categories keep the protocol's order, integers and booleans are the nullable ones, numbers
     float64, times datetime64 in UTC; missing is missing.
@@ -47,14 +48,15 @@ def tidy(
     columns = {name: columns_of(name, protocols) for name in TABLES}
     wanted = {"participants", "trials"}
     wanted |= {"responses"} if with_responses else set()
-    wanted |= {"events"} if with_events else set()
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     advance = progress(total, "people")
     for batch in reading.people(study, protocols):
-        found = walked(batch, reading.pages(batch), reading.events(batch), columns)
+        found = walked(batch, reading.pages(batch), reading.traces(batch), columns)
         for name in wanted:
             if found[name]:
                 frames[name].append(framed(found[name], columns[name]))
+        if with_events and (lines := events.as_csv(batch)):
+            frames["events"].append(events.as_frame(lines, schema(columns["events"])))
         advance(len(batch))
     joined = {name: _joined(frames.pop(name), columns[name]) for name in TABLES}
     return Tables(**joined, columns=columns)
@@ -63,14 +65,13 @@ def tidy(
 def walked(
     people: Sequence[reading.Person],
     pages: Mapping[UUID, list[reading.Page]],
-    events: Sequence[reading.Event],
+    traces: reading.Traces,
     columns: Mapping[str, Sequence[Column]],
     answered: Mapping[UUID, list[reading.Page]] | None = None,
 ) -> dict[str, list[rows.Row]]:
-    """Rows of all four tables for these people. answered: the pages whose answers `responses` may hold (all)."""
+    """Rows of three tables for these people. answered: the pages whose answers `responses` may hold (all)."""
     names = {name: [c.name for c in listed] for name, listed in columns.items()}
-    traces = reading.noticed(events)
-    found: dict[str, list[rows.Row]] = {name: [] for name in TABLES}
+    found: dict[str, list[rows.Row]] = {name: [] for name in ("participants", "trials", "responses")}
     for person in people:
         own = pages.get(person.session.pk, [])
         found["participants"].append(rows.participant_row(person, own, traces, names["participants"]))
@@ -78,8 +79,6 @@ def walked(
         found["responses"] += rows.response_rows(
             person, own if answered is None else answered.get(person.session.pk, [])
         )
-    codes = {person.session.pk: person.code for person in people}
-    found["events"] = [rows.event_row(codes[event.session_id], event) for event in events]
     return found
 
 
@@ -91,6 +90,11 @@ def framed(found: Sequence[rows.Row], columns: Sequence[Column]) -> pd.DataFrame
     """Rows as a data frame with exactly these columns and their dtypes."""
     listed = columns_cells(found, columns)
     return pd.DataFrame({c.name: series(values, c) for c, values in zip(columns, listed, strict=True)})
+
+
+def schema(columns: Sequence[Column]) -> pa.Schema:
+    """The same columns and types for Arrow and Parquet."""
+    return pa.Schema.from_pandas(framed([], columns), preserve_index=False)
 
 
 def series(values: list[Any], column: Column) -> pd.Series:

@@ -25,6 +25,7 @@ ITEMS = 40
 PAGES = ITEMS + 5
 COPY = """COPY study_submission (session_id, number, page, attempt, payload, salt, commitment, link, shown_at, received_at)
           FROM STDIN"""
+COPY_EVENTS = """COPY study_traceevent (session_id, page, load, number, kind, data, client_ms, received_at) FROM STDIN"""
 
 
 def wide(people: int, **changed: Any) -> Protocol:
@@ -35,8 +36,9 @@ def wide(people: int, **changed: Any) -> Protocol:
 
 
 @transaction.atomic
-def filled(study: Study) -> int:
-    """Somebody completes at every place; returns the number of submissions."""
+def filled(study: Study, *, traces: bool = False) -> int:
+    """Somebody completes at every place; returns the number of submissions. traces: with what a browser notices on
+    every page: shown, each answer changed, sent; on one page in ten it was hidden, on one in fifty something pasted."""
     registration, draw = current(study), random.Random(20)
     protocol = protocol_of(registration.pk)
     start = timezone.now() - timedelta(days=30)
@@ -44,19 +46,24 @@ def filled(study: Study) -> int:
     count = 0
     with connection.cursor() as cursor:
         for group in grouped(places.iterator(chunk_size=1000)):
-            rows, sessions = [], []
+            rows, sessions, events = [], [], []
             for slot in group:
                 arrived = start + timedelta(seconds=slot.number * 60)
                 participant = Participant(study=study, source=study.mode)
                 session = Session(study=study, participant=participant, registration=registration, slot=slot,
                                   outcome="complete", started_at=arrived)  # fmt: skip
-                rows += walked(session, protocol, draw)
+                own = walked(session, protocol, draw)
+                rows += own
+                events += noticed(own, draw) if traces else []
                 sessions.append(session)
             Participant.objects.bulk_create([session.participant for session in sessions])
             Session.objects.bulk_create(sessions)
             with cursor.copy(COPY) as copy:
                 for row in rows:
                     copy.write_row(row)
+            with cursor.copy(COPY_EVENTS) as copy:
+                for event in events:
+                    copy.write_row(event)
             count += len(rows)
         cursor.execute("UPDATE study_slot SET state = 'done', holder_id = s.id FROM study_session s"
                        " WHERE s.slot_id = study_slot.id AND study_slot.study_id = %s", [study.pk])  # fmt: skip
@@ -108,3 +115,17 @@ def pages(slot: Any, protocol: Registered, draw: random.Random) -> Iterator[tupl
         )
     yield "seen", {item: draw.random() < 0.9 for item in slot.item_order} | {"desert": False}
     yield "views", {"age_group": "young", "website": "", "trust_1": draw.randrange(1, 6), "trust_2": 2}
+
+
+def noticed(rows: list[tuple[Any, ...]], draw: random.Random) -> Iterator[tuple[Any, ...]]:
+    """The trace events of one session's pages, each page loaded once."""
+    for session, _, page, _, payload, _, _, _, shown, sent in rows:
+        load, length = f"{draw.getrandbits(40):010x}", (sent - shown).total_seconds() * 1000
+        told = [("shown", {"width": 1280, "height": 800})]
+        told += [("change", {"field": name, "value": value}) for name, value in json.loads(payload).items()]
+        told += [("paste", {"field": "answer", "length": 12})] * (draw.random() < 0.02)
+        told += [("hidden", {}), ("visible", {})] * (draw.random() < 0.1)
+        told.append(("submit", {}))
+        for number, (kind, data) in enumerate(told, start=1):
+            ms = round(length * (number - 1) / len(told), 1)
+            yield session, page, load, number, kind, json.dumps(data), ms, sent
