@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -31,6 +32,23 @@ def number(name: str, *, default: int) -> int:
 def words(name: str, *, default: list[str]) -> list[str]:
     """A list separated by commas or spaces."""
     return os.environ.get(name, "").replace(",", " ").split() or default
+
+
+def prices(name: str) -> dict[str, tuple[float, float]]:
+    """Prices per million tokens, `model=in/out` separated by spaces; raises ImproperlyConfigured for anything else."""
+    found = {}
+    for entry in words(name, default=[]):
+        model, _, pair = entry.rpartition("=")
+        try:
+            per_in, per_out = (float(part) for part in pair.split("/"))
+        except ValueError:
+            per_in = per_out = -1.0
+        if not model or not (0 <= per_in < inf and 0 <= per_out < inf):
+            raise ImproperlyConfigured(
+                f"{name}: {entry!r} is no price; write model=in/out, as in small-1=0.15/0.60"
+            )
+        found[model] = (per_in, per_out)
+    return found
 
 
 def secret_key(path: Path) -> str:

@@ -10,7 +10,7 @@ import dj_database_url
 from django.utils.translation import gettext_lazy as _
 
 from config.embedded.layout import Layout
-from config.environment import flag, number, secret_key, words
+from config.environment import flag, number, prices, secret_key, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(os.environ.get("HEED_STATE") or BASE_DIR / ".heed")
@@ -160,6 +160,7 @@ for _name in (
 ):
     if os.environ.get(f"HEED_LLM_{_name}"):
         globals()[f"HEED_LLM_{_name}"] = number(f"HEED_LLM_{_name}", default=1)
+HEED_LLM_PRICES = prices("HEED_LLM_PRICES")  # USD per million tokens; a study's budget rests on them
 CELERY_BEAT_SCHEDULE = {
     "llm-sweep": {"task": "llm.sweep", "schedule": 2.0, "options": {"expires": 10, "queue": "participant"}},
     "phrasing-sweep": {"task": "study.sweep_phrasings", "schedule": 60.0, "options": {"expires": 50}},

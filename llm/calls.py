@@ -172,7 +172,7 @@ def expire(call_id: uuid.UUID) -> bool:
         if won:
             call = Call.objects.get(pk=call_id)
             budget.release(call)
-            Call.objects.filter(pk=call_id).update(reserved_tokens=0)
+            Call.objects.filter(pk=call_id).update(reserved_tokens=0, reserved_cost=0)
     if won:
         after_end(call)
     return bool(won)

@@ -91,6 +91,7 @@ class Call(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     handled_at = models.DateTimeField(null=True, blank=True)  # the purpose's handler has run
     reserved_tokens = models.PositiveIntegerField(default=0)  # held in the budgets while unfinished
+    reserved_cost = models.PositiveBigIntegerField(default=0, db_default=0)  # the same in millionths
 
     backend = models.CharField(max_length=200, blank=True)  # host and port
     model_answered = models.CharField(max_length=200, blank=True)
@@ -238,14 +239,15 @@ class Call(models.Model):
             == 1
         )
 
-    def sending(self, backend: str, tokens: int = 0) -> bool:
-        """Record that a request goes out now, holding `tokens`; False when the call is no longer ours."""
+    def sending(self, backend: str, tokens: int = 0, cost: int = 0) -> bool:
+        """Record that a request goes out now, holding `tokens` and `cost`; False when the call is no longer ours."""
         now = timezone.now()
         sent = self._held().update(
             tries=F("tries") + 1,
             backend=backend,
             started_at=Coalesce("started_at", now),
             reserved_tokens=tokens or F("reserved_tokens"),
+            reserved_cost=cost or F("reserved_cost"),
         )
         self.tries += sent
         return sent == 1
@@ -253,7 +255,8 @@ class Call(models.Model):
     def finish(self, **columns: object) -> bool:
         """Move from running to done or failed, once; False when the call is no longer ours."""
         now = timezone.now()
-        return self._held().update(lease_until=None, finished_at=now, reserved_tokens=0, **columns) == 1
+        over = {"lease_until": None, "finished_at": now, "reserved_tokens": 0, "reserved_cost": 0}
+        return self._held().update(**over, **columns) == 1
 
     def _held(self) -> CallQuerySet:
         return Call.objects.filter(pk=self.pk, state=self.State.RUNNING, attempt=self.attempt)
@@ -309,6 +312,7 @@ class Budget(models.Model):
     tokens_used = models.PositiveBigIntegerField(default=0)
     tokens_held = models.PositiveBigIntegerField(default=0)
     cost_used = models.PositiveBigIntegerField(default=0)
+    cost_held = models.PositiveBigIntegerField(default=0, db_default=0)
     calls = models.PositiveBigIntegerField(default=0)
 
     class Meta:

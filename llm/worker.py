@@ -142,11 +142,12 @@ class Step:
     def _begin(self, backend: Backend) -> Try | None:
         """Hold the budget and record that a request goes out; None when the call is no longer ours."""
         fresh = 0 if self.call.reserved_tokens else budget.tokens_at_most(self.call)
+        cost = budget.cost_at_most(self.call) if fresh else 0
         with transaction.atomic():
-            if not self.call.sending(backend.name, fresh):
+            if not self.call.sending(backend.name, fresh, cost):
                 return None
             if fresh:  # a call taken over from a dead worker, or put back, holds its tokens already
-                budget.hold(self.call, fresh)
+                budget.hold(self.call, fresh, cost)
             sent = Try.objects.create(call=self.call, number=self.call.tries, worker=WORKER)
         if self.writer and self.call.tries > 1:
             self.writer.restart()

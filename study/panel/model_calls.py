@@ -5,20 +5,25 @@ Counts and times only: neither prompts nor answers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Min, Q
 
-from llm import limits
+from llm import conf, limits, pricing
 from llm.errors import Unavailable
 from llm.models import Budget, Call
+from llm.prompts import Usage
+from study.protocol import Protocol
 from study.registration.models import Study
 
 UNFINISHED = Q(state__in=("queued", "running"))
 STEP = timedelta(minutes=5)
 BARS = 12  # an hour
+NEARLY = 0.8  # of a budget, from which on the monitor warns
 HOUR = """
     SELECT date_bin('5 minutes', created_at, %(first)s), count(*), count(*) FILTER (WHERE state = 'failed'),
            percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms),
@@ -27,18 +32,20 @@ HOUR = """
 """
 
 
-def calls(study: Study, now: datetime) -> dict[str, Any]:
-    """The last hour by five minutes, the queue, the costs, the breaker, the last errors. At most six queries."""
+def calls(study: Study, protocol: Protocol, now: datetime) -> dict[str, Any]:
+    """The last hour by five minutes, the queue, the costs, the breaker, the last errors. At most seven queries."""
     own = Call.objects.of_study(study.pk).order_by()
     if not own.exists():
-        return {"any": False}
+        return {"any": False} | pricing_of(protocol)
     errors = own.filter(state="failed").order_by("-created_at")
     return {
         "any": True,
         **_hour(study, now),
         **_queue(study, now),
         **_cost(study),
+        **pricing_of(protocol),
         **_service(study),
+        "refused": own.filter(state="failed", error="over_budget").count(),
         "errors": list(errors.values("created_at", "purpose", "error", "error_kind")[:5]),
     }
 
@@ -89,11 +96,30 @@ def _queue(study: Study, now: datetime) -> dict[str, Any]:
     return found | {"age": age}
 
 
+def pricing_of(protocol: Protocol) -> dict[str, Any]:
+    """`unpriced`: the study's model where the server knows no price of it, else ''; `granted`: the protocol's USD."""
+    model, settings = protocol.model, conf.current()
+    name = model.name if model else settings.model
+    known = pricing.cost_micro(name, Usage(0, 0), settings.prices) is not None
+    return {"unpriced": "" if known else name, "granted": model.budget_usd if model else 0.0}
+
+
+def spending(studies: Iterable[UUID]) -> dict[UUID, float]:
+    """Which share of its money each of these studies has spent, where it has a limit. One query."""
+    limited = Budget.objects.filter(
+        scope=Budget.Scope.STUDY, ref__in=[str(key) for key in studies], cost_limit__gt=0
+    )
+    return {UUID(row.ref): row.cost_used / row.cost_limit for row in limited}
+
+
 def _cost(study: Study) -> dict[str, Any]:
     """What the study's budget says was spent. `cost` is None where no price is known. One query."""
     spent = Budget.objects.filter(scope=Budget.Scope.STUDY, ref=str(study.pk)).first()
+    limit = spent.cost_limit if spent else 0
     return {
         "cost": spent.cost_used / 1e6 if spent and spent.cost_used else None,
+        "cost_limit": limit / 1e6,
+        "nearly": bool(spent and limit and spent.cost_used >= NEARLY * limit),
         "answered": spent.calls if spent else 0,
         "tokens": spent.tokens_used if spent else 0,
         "tokens_limit": spent.tokens_limit if spent else 0,

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from study.assignment.models import Slot
+from study.panel.model_calls import NEARLY, spending
 from study.registration.models import Registration, Study
 from study.session.models import Session
 
@@ -51,7 +52,7 @@ def with_latest(studies: QuerySet[Study]) -> QuerySet[Study]:
 
 
 def standings(studies: Iterable[Study]) -> list[Standing]:
-    """Two queries for any number of studies (as `with_latest` made them)."""
+    """Three queries for any number of studies (as `with_latest` made them)."""
     studies = list(studies)
     keys = [study.pk for study in studies]
     taken: dict[tuple[UUID, str], int] = {
@@ -62,6 +63,7 @@ def standings(studies: Iterable[Study]) -> list[Standing]:
         .values("study", "state")
         .annotate(n=Count("id"))
     }
+    spent = spending(s.pk for s in studies if s.state in (State.COLLECTING, State.PAUSED))
     last = dict(
         Session.objects.counted()
         .filter(study__in=[s.pk for s in studies if s.state == State.COLLECTING])
@@ -69,10 +71,12 @@ def standings(studies: Iterable[Study]) -> list[Standing]:
         .values_list("study")
         .annotate(Max("active_at"))
     )
-    return [_standing(study, taken, last.get(study.pk)) for study in studies]
+    return [_standing(study, taken, last.get(study.pk), spent.get(study.pk, 0.0)) for study in studies]
 
 
-def _standing(study: Any, taken: dict[tuple[UUID, str], int], last: datetime | None) -> Standing:
+def _standing(
+    study: Any, taken: dict[tuple[UUID, str], int], last: datetime | None, spent: float
+) -> Standing:
     done, held = (taken.get((study.pk, state), 0) for state in (Slot.State.DONE, Slot.State.HELD))
     return Standing(
         study=study,
@@ -81,11 +85,11 @@ def _standing(study: Any, taken: dict[tuple[UUID, str], int], last: datetime | N
         done=done,
         held=held,
         last_active=last,
-        warnings=_warnings(study, done, last),
+        warnings=_warnings(study, done, last, spent),
     )
 
 
-def _warnings(study: Any, done: int, last: datetime | None) -> list[str]:
+def _warnings(study: Any, done: int, last: datetime | None, spent: float) -> list[str]:
     """What somebody should do something about."""
     if study.state not in (State.COLLECTING, State.PAUSED):
         return []
@@ -98,6 +102,9 @@ def _warnings(study: Any, done: int, last: datetime | None) -> list[str]:
     since = last or study.opened_at
     if study.state == State.COLLECTING and since and now - since > QUIET:
         said.append("Nobody was here for a day.")
+    if spent >= NEARLY:
+        said.append("The budget for model calls is spent." if spent >= 1 else
+                    f"{spent:.0%} of the budget for model calls are spent.")  # fmt: skip
     return said
 
 

@@ -57,7 +57,6 @@ def figures(seen: Seen, registration_id: int) -> dict[str, Any]:
         "times": monitor.times(people, protocol) if people else [],
         "flags": monitor.flags(people, protocol) if people else [],
         "arrivals": monitor.arrivals(study, now),
-        "calls": model_calls.calls(study, now),
+        "calls": model_calls.calls(study, protocol, now),
         "probes": monitor.probes(study) if protocol.probes else None,
-        "budget": protocol.model.budget_usd if protocol.model else None,
     }

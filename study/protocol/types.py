@@ -293,7 +293,11 @@ class ModelSettings(Frozen):
     max_tokens: int = 800
     seed: int | None = None
     prompt: str = ""
-    budget_usd: float = 0.0
+    budget_usd: float = Field(
+        default=0.0,
+        ge=0,
+        description="what the study's model calls may cost in USD; then they are refused. 0: no limit",
+    )
 
 
 class Assumptions(Frozen):

@@ -23,6 +23,7 @@ from study.registration.errors import Refused, WrongState
 from study.registration.frozen import current, protocol_of
 from study.registration.models import Registration, Study, commitment_of
 from study.registration.rules import check_amendment, check_seed, check_two_people
+from study.registration.spending import keep_to_budget
 
 State = Study.State
 Person = AbstractBaseUser | None
@@ -52,6 +53,7 @@ def load(
     study.draft = plain(protocol)
     study.source_text = _source(document)
     study.save()
+    keep_to_budget(study, protocol)
     audit(study, name_of(owner), "loaded", {"sha256": sha256(protocol), "mode": mode})
     return study
 
@@ -141,6 +143,7 @@ def _freeze(
         raise Refused(
             "The document does not read back from its canonical form as it was; it cannot be frozen."
         )
+    keep_to_budget(study, protocol)
     return Registration.objects.create(
         study=study,
         version=version,

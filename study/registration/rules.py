@@ -29,6 +29,11 @@ def check_two_people(protocol: Protocol, by: Any, approved_by: Any) -> None:
         )
 
 
+def _asked(protocol: Protocol) -> dict[str, Any]:
+    """The model and how it is asked: all but the money, which may be amended."""
+    return protocol.model.model_dump(exclude={"budget_usd"}) if protocol.model else {}
+
+
 def check_amendment(old: Protocol, new: Protocol, reason: str) -> None:
     """There is a reason and a change, and the schedule drawn from the old document stays true."""
     problems = []
@@ -41,7 +46,7 @@ def check_amendment(old: Protocol, new: Protocol, reason: str) -> None:
         for part in SCHEDULED
         if getattr(new, part) != getattr(old, part)
     ]
-    if old.live is not None and old.model != new.model:
+    if old.live is not None and _asked(old) != _asked(new):
         problems.append("The model of live answers cannot change after registration: register a new study.")
     if _met(new) != _met(old):
         problems.append("Which items people meet cannot change after registration: register a new study.")

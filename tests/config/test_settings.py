@@ -11,7 +11,7 @@ import pytest
 from django.test import Client, override_settings
 from django.urls import path
 
-from config.environment import flag, number, secret_key
+from config.environment import flag, number, prices, secret_key
 from config.middleware import policy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +61,20 @@ def test_an_empty_variable_means_the_default(monkeypatch):
     monkeypatch.setenv("HEED_X", "")
     assert number("HEED_X", default=2) == 2
     assert flag("HEED_X", default=False) is False
+
+
+def test_prices_are_read_by_model(monkeypatch):
+    monkeypatch.setenv("HEED_X", "small-1=0.15/0.60, lab/big:2=2.5/10")
+    assert prices("HEED_X") == {"small-1": (0.15, 0.6), "lab/big:2": (2.5, 10.0)}
+
+
+@pytest.mark.parametrize(
+    "word", ["small", "small=1", "=1/2", "small=a/b", "small=-1/2", "small=1/2/3", "small=nan/1"]
+)
+def test_a_price_that_cannot_be_read_is_refused_by_name(monkeypatch, word):
+    monkeypatch.setenv("HEED_X", word)
+    with pytest.raises(Exception, match="HEED_X"):
+        prices("HEED_X")
 
 
 def test_the_secret_key_is_made_once_and_only_its_owner_reads_it(tmp_path, monkeypatch):

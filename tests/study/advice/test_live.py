@@ -8,17 +8,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from llm import calls, worker
-from llm.models import Call
+from llm.models import Budget, Call
+from study.registration import actions as registration
 from study.registration.models import Study
 from study.session import actions
 from study.session.models import Submission
 from study.stages.trials import FINAL
 from study.tables.tidy import tidy
-from tests.factories import collecting
-from tests.study.advice.protocols import LIVE, live
+from tests.factories import collecting, draft, user
+from tests.study.advice.protocols import LIVE, MODEL, live
 from tests.study.session.visitor import Visitor
 
 ONE_STAGE, TWO_STAGE = {}, {"_paradigm": "two-stage"}
@@ -121,6 +123,53 @@ def test_an_answer_that_never_comes_is_the_registered_fallback_and_is_recorded_a
     assert rows["ai_correct"].isna().all()
     assert not rows["hedged"].any()
     assert rows["correct"].notna().all()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_past_the_protocols_budget_the_model_is_left_alone_nobody_is_stranded_and_the_monitor_says_so(
+    model: Any, client: Client
+) -> None:
+    study = collecting(live(_model=MODEL | {"budget_usd": 0.5}))
+    spent = Budget.objects.get(scope="study", ref=str(study.pk))
+    assert spent.cost_limit == 500_000, "the registered budget is the gateway's limit"
+    Budget.objects.filter(pk=spent.pk).update(cost_used=500_000)
+    asked = len(model.seen())
+    visitor = arrived(study, "hedged")
+    while visitor.page is not None and visitor.page.key.startswith("tasks"):
+        work()
+        assert look(visitor).page.advice == LIVE["fallback"]
+        visitor.send()
+    visitor.finish()
+    assert visitor.session.outcome == "complete"
+    assert len(model.seen()) == asked
+    assert set(own(visitor).values_list("error", flat=True)) == {"over_budget"}
+    assert set(tidy(study).trials["advice_source"].dropna()) == {"fallback"}
+    client.force_login(user("boss", is_superuser=True))
+    shown = client.get(f"/panel/studies/{study.slug}/monitor/").content.decode()
+    assert "because a budget is spent" in shown
+    assert "0.50 USD of 0.50" in shown
+    assert "The budget for model calls is spent" in client.get("/panel/").content.decode()
+
+
+@pytest.mark.django_db
+def test_an_amended_budget_is_the_new_limit_and_a_draft_is_held_to_its_own() -> None:
+    study = draft(live(_model=MODEL | {"budget_usd": 0.5}))
+    row = Budget.objects.filter(scope="study", ref=str(study.pk)).values_list("cost_limit", flat=True)
+    assert row.get() == 500_000
+    registration.register(study=study, by=None)
+    more = live(_model=MODEL | {"budget_usd": 2.0})
+    registration.amend(study=study, protocol=more, reason="answers are longer than we thought", by=None)
+    assert row.get() == 2_000_000
+
+
+@pytest.mark.django_db
+def test_a_budget_that_cannot_be_kept_for_want_of_a_price_is_said(client: Client, settings: Any) -> None:
+    study = collecting(live(_model=MODEL | {"name": "small-1", "budget_usd": 0.5}))
+    client.force_login(user("boss", is_superuser=True))
+    address = f"/panel/studies/{study.slug}/monitor/"
+    assert "no price of small-1" in client.get(address).content.decode()
+    settings.HEED_LLM_PRICES = {"small": (0.15, 0.6)}
+    assert "no price of" not in client.get(address).content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
