@@ -4,28 +4,29 @@ Fine-grained, generalisable, scalable, robust, legitimate, auditable. A criterio
 a row without a value and with the reason: never a 0, never left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from analysis.completeness import completeness
-from analysis.estimate import Estimate, check_level, ratio_estimate
-from analysis.moral_graph import pairwise
+from analysis.estimate import Estimate, check_level
 from analysis.moral_graph.graph import build, wilson
-from analysis.moral_graph.influence import takeovers
-from analysis.moral_graph.likelihood import log_shares
+from analysis.moral_graph.held_out import held_out
+from analysis.moral_graph.influence import median_votes, takeovers
+from analysis.moral_graph.means import mean
 from analysis.moral_graph.rules import Rule, rule_of
 from analysis.moral_graph.votes import Ballots, Duplicates, check, encode
 
-Floats = NDArray[np.float64]
-
-FOLDS = 5
+NO_SURVEY = "no survey answers were given"
 SPLITS = 20
+DRAWS = 100  # of the participants, for how far the weakest point of the graph hangs on who took part
+NEAREST = 3  # values next to the winner that are looked at in each of those draws
+MOST_DRAWN = 20_000  # votes; with more, those draws would take minutes
 LEADS = ("story", "comment", "call")  # columns of votes that lead from an edge to where it came from
 
 
@@ -38,12 +39,13 @@ def criteria(
     level: float = 0.95,
     seed: int | np.random.Generator = 0,
     duplicates: Duplicates = "refuse",
+    titles: Mapping[Hashable, str] | None = None,
 ) -> pd.DataFrame:
     """The six criteria, a row per measure.
 
     votes: the columns of a vote; case, story, comment and call are used where present.
     cards: participant, value, policies (a list), a row per values card. survey: participant, question,
-    agrees (bool), and group where there is one.
+    agrees (bool), and group where there is one. titles: what notes call a value; its code where there is none.
     Columns: criterion, measure, value, low, high, n, clusters, note.
     """
     check_level(level)
@@ -54,7 +56,7 @@ def criteria(
         *_fine_grained(checked, rule, cards, level),
         *_generalisable(checked, level, rng),
         *_scalable(checked, rule, cards, level, rng),
-        *_robust(checked, rule),
+        *_robust(checked, rule, rng, titles or {}),
         *_legitimate(survey, level),
         *_auditable(checked, rule, level),
     ]
@@ -74,14 +76,6 @@ def _try(measured: Callable[[], Estimate]) -> Estimate:
         return Estimate.unavailable(str(reason).splitlines()[0])
 
 
-def _mean(numbers: Sequence[float], clusters: Sequence[Any], level: float) -> Estimate:
-    """Mean with a cluster-robust interval; each number belongs to a cluster."""
-    codes, labels = pd.factorize(pd.Series(list(clusters)))
-    sums = np.bincount(codes, weights=np.asarray(numbers, dtype=float), minlength=len(labels))
-    counts = np.bincount(codes, minlength=len(labels)).astype(float)
-    return ratio_estimate(sums.astype(float), counts, level=level, proportion=False)
-
-
 def _fine_grained(
     votes: pd.DataFrame, rule: Rule, cards: pd.DataFrame | None, level: float
 ) -> list[dict[str, Any]]:
@@ -90,13 +84,15 @@ def _fine_grained(
     def policies() -> Estimate:
         if cards is None:
             raise ValueError("no cards were given")
-        return _mean([len(row) for row in cards["policies"]], cards["participant"].tolist(), level)
+        return mean([len(row) for row in cards["policies"]], cards["participant"].tolist(), level)
 
     def contexts() -> Estimate:
         if edges.empty:
             raise ValueError("no edge is kept")
-        numbers = np.array([len(one) for one in edges["contexts"]], dtype=float)
-        return Estimate(float(numbers.mean()), np.nan, np.nan, np.nan, len(numbers), 0)
+        numbers = [float(len(one)) for one in edges["contexts"]]
+        found = mean(numbers, range(len(numbers)), level)
+        note = "interval over edges" if np.isfinite(found.low) else "every edge has as many: no interval"
+        return replace(found, clusters=0, note=note)
 
     return [
         _row("fine-grained", "attention policies per card", _try(policies)),
@@ -119,60 +115,6 @@ def _generalisable(votes: pd.DataFrame, level: float, rng: np.random.Generator) 
             _try(lambda: held_out(encode(votes), level=level, seed=rng)),
         ),
     ]
-
-
-def held_out(
-    ballots: Ballots, *, folds: int = FOLDS, level: float = 0.95, seed: int | np.random.Generator = 0
-) -> Estimate:
-    """How well the answers of participants who were left out are predicted from the others', in bits a vote.
-
-    Participants are split into folds; the pairwise model of the other folds predicts each vote, and so do
-    the overall shares of the answers; the value is the mean difference of the log probabilities of what was
-    said. 0: the values predict nothing. Raises ValueError where the model cannot be fitted in a fold.
-    """
-    rng = np.random.default_rng(seed)
-    people = len(ballots.participants)
-    if people < 2 * folds:
-        raise ValueError(f"{people} participants are too few for {folds} folds")
-    fold = rng.permutation(people) % folds
-    gained = np.full(ballots.votes, np.nan)
-    for one in range(folds):
-        out = fold[ballots.participant] == one
-        gained[out] = _gain(ballots, out)
-    used = np.isfinite(gained)
-    missing = int((~used).sum())
-    found = _mean(gained[used].tolist(), ballots.participant[used].tolist(), level)
-    note = f"{missing} votes on values that only they compared are left out" if missing else ""
-    return Estimate(found.value, found.se, found.low, found.high, found.n, found.clusters, missing, note)
-
-
-def _gain(ballots: Ballots, out: NDArray[np.bool_]) -> Floats:
-    """Bits gained on the votes left out; nan where a value was not seen in the others."""
-    rest = encode(_decoded(ballots, ~out))
-    fitted = pairwise.fit(rest)
-    strength = pd.Series(fitted.parameters[:-3], index=rest.values).reindex(ballots.values).to_numpy(float)
-    pair = ballots.pair[out]
-    eta = strength[ballots.target[pair]] - strength[ballots.source[pair]]
-    points, weights = np.polynomial.hermite_e.hermegauss(21)
-    spread = fitted.spread.value * points
-    logs = log_shares(eta[:, None] + fitted.acquiescence.value + spread, fitted.tie.value)
-    shares = (np.exp(logs) * weights / weights.sum()).sum(axis=-1)
-    base = np.bincount(rest.verdict, minlength=3) / rest.votes
-    said = ballots.verdict[out]
-    return np.asarray(np.log2(shares[said, np.arange(len(said))]) - np.log2(base[said]))
-
-
-def _decoded(ballots: Ballots, kept: NDArray[np.bool_]) -> pd.DataFrame:
-    pair = ballots.pair[kept]
-    return pd.DataFrame(
-        {
-            "participant": ballots.participants[ballots.participant[kept]],
-            "from_value": ballots.values[ballots.source[pair]],
-            "to_value": ballots.values[ballots.target[pair]],
-            "context": ballots.contexts[ballots.context[kept]],
-            "verdict": np.array(["wiser", "not_wiser", "unsure"])[ballots.verdict[kept]],
-        }
-    )
 
 
 def _scalable(
@@ -223,7 +165,9 @@ def split_half(
     return Estimate(float(np.mean(taus)), np.nan, float(low), float(high), len(votes), len(people), note=note)
 
 
-def _robust(votes: pd.DataFrame, rule: Rule) -> list[dict[str, Any]]:
+def _robust(
+    votes: pd.DataFrame, rule: Rule, rng: np.random.Generator, titles: Mapping[Hashable, str]
+) -> list[dict[str, Any]]:
     def weakest() -> Estimate:
         ballots = encode(votes)
         table = takeovers(ballots, rule)
@@ -233,28 +177,51 @@ def _robust(votes: pd.DataFrame, rule: Rule) -> list[dict[str, Any]]:
                 f"no other value can be made the winner by up to {people} coordinated participants"
             )
         first = table.iloc[0]
-        note = f"{first['attackers']} more participants would make {first['value']!r} the winner"
-        return Estimate(float(first["share"]), np.nan, np.nan, np.nan, len(votes), people, note=note)
+        notes = [
+            f"{int(first['attackers'])} more would make “{titles.get(first['value'], first['value'])}” the winner"
+        ]
+        drawn = _redrawn(ballots, rule, rng) if ballots.votes <= MOST_DRAWN else []
+        low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
+        notes += [f"range over {len(drawn)} draws of the participants"] if drawn else []
+        return Estimate(
+            float(first["share"]), np.nan, float(low), float(high), len(votes), people, note="; ".join(notes)
+        )
 
     return [_row("robust", "share of coordinated participants that moves the winner", _try(weakest))]
 
 
+def _redrawn(ballots: Ballots, rule: Rule, rng: np.random.Generator) -> list[float]:
+    """The easiest takeover's share with the participants drawn anew, in every draw that has one."""
+    people, each, shares = len(ballots.participants), median_votes(ballots), []
+    for _ in range(DRAWS):
+        often = np.bincount(rng.integers(people, size=people), minlength=people)
+        rows = np.repeat(np.arange(ballots.votes), often[ballots.participant])
+        if not len(rows):
+            continue
+        part = {name: getattr(ballots, name)[rows] for name in ("participant", "context", "verdict", "pair")}
+        found = takeovers(replace(ballots, **part), rule, candidates=NEAREST, votes_each=each)[
+            "share"
+        ].dropna()
+        shares += found.head(1).tolist()
+    return shares
+
+
 def _legitimate(survey: pd.DataFrame | None, level: float) -> list[dict[str, Any]]:
     if survey is None:
-        nothing = Estimate.unavailable("no survey answers were given")
+        nothing = Estimate.unavailable(NO_SURVEY)
         return [_row("legitimate", "agreement with the exit survey", nothing)]
     rows = []
     for question, answers in survey.groupby("question", sort=False):
-        rows.append(_row("legitimate", f"agree: {question}", _agreement(answers, level)))
+        rows.append(_row("legitimate", f"agree: {question}", agreement(answers, level)))
         if "group" in answers.columns:
             rows += [
-                _row("legitimate", f"agree: {question} ({group})", _agreement(part, level))
+                _row("legitimate", f"agree: {question} ({group})", agreement(part, level))
                 for group, part in answers.groupby("group")
             ]
     return rows
 
 
-def _agreement(answers: pd.DataFrame, level: float) -> Estimate:
+def agreement(answers: pd.DataFrame, level: float) -> Estimate:
     given = answers["agrees"].dropna().astype(bool)
     if given.empty:
         return Estimate.unavailable("nobody answered", missing=len(answers))
@@ -288,4 +255,4 @@ def _traced(votes: pd.DataFrame, edges: pd.DataFrame, lead: str) -> Estimate:
     said = votes[votes[lead].notna() & (votes[lead].astype(str).str.strip() != "")]
     pairs = set(zip(said["from_value"], said["to_value"], strict=True))
     hits = sum(pair in pairs for pair in zip(edges["from_value"], edges["to_value"], strict=True))
-    return Estimate(hits / len(edges), np.nan, np.nan, np.nan, len(edges), 0)
+    return Estimate(hits / len(edges), np.nan, np.nan, np.nan, len(edges), 0, note="all edges counted")

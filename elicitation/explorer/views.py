@@ -85,6 +85,16 @@ def tables(request: HttpRequest, study: Study, protocol: Protocol, wanted: Asked
 
 
 @_open
+def criteria(request: HttpRequest, study: Study, protocol: Protocol, wanted: Asked) -> HttpResponse:
+    """The six criteria of all votes; what people said also by the answers to a question (`by`)."""
+    from elicitation.explorer import criteria as six
+
+    return render(
+        request, "elicitation/explorer/criteria.html", six.context(study, protocol, request.GET.get("by", ""))
+    )
+
+
+@_open
 def value(request: HttpRequest, study: Study, protocol: Protocol, wanted: Asked, code: str) -> HttpResponse:
     """What stands behind a value: its numbers, edges and cards; as a part of the explorer's page for its script."""
     from elicitation.explorer import behind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ def votes_of(study: Study, *, group: str = "", version: int | None = None) -> St
     frame = _raw(study, mapping)
     if group:
         frame["group"] = (
-            frame["session"].map(_answers(study, group)).astype(object).fillna("not_said").astype(str)
+            frame["session"].map(answers_to(study, group)).astype(object).fillna("not_said").astype(str)
         )
     own = frame["from_value"] == frame["to_value"]
     frame = frame[~own]
@@ -72,7 +73,7 @@ def _raw(study: Study, mapping: ValueMapping) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["session", *COLUMNS])
 
 
-def _answers(study: Study, question: str) -> dict[object, str]:
+def answers_to(study: Study, question: str) -> dict[Any, str]:
     """Each session's last answer to a question, wherever it was asked."""
     rows = Submission.objects.filter(session__study=study, payload__has_key=question).order_by("number")
     return {

@@ -135,8 +135,11 @@ def test_the_graph_of_a_closed_study_is_explained_in_german(ours: dict[str, str]
     Study.objects.update(state=Study.State.CLOSED)
     visitor.client.defaults["HTTP_ACCEPT_LANGUAGE"] = "de"
     slug = visitor.study.slug
-    pages = [visitor.client.get(reverse(f"graphs:{name}", args=[slug])) for name in ("explorer", "tables")]
-    assert [answer.status_code for answer in pages] == [200, 200]
+    pages = [
+        visitor.client.get(reverse(f"graphs:{name}", args=[slug]))
+        for name in ("explorer", "tables", "criteria")
+    ]
+    assert [answer.status_code for answer in pages] == [200] * 3
     addresses = set(re.findall(r'href="(/[^"]*/(?:value|pair)/[^"]*)"', pages[1].content.decode()))
     assert addresses
     pages += [visitor.client.get(html.unescape(address)) for address in addresses]

@@ -93,19 +93,19 @@ def _votes(named: Path, duplicates: Literal["refuse", "first", "last"]) -> pd.Da
 
 def _criteria(votes: pd.DataFrame, options: dict[str, Any]) -> str:
     """The six criteria, a line a measure; for a study with its participants' cards and what they said at the end."""
-    cards = survey = None
+    asked = {name: options[name] for name in ("rule", "level", "seed")}
     named: Path = options["votes"]
-    if not named.exists():
-        from elicitation.followup.shares import survey as said_again
-        from elicitation.votes.table import cards_by_author
+    if named.exists():
+        table = criteria(votes, **asked)
+    else:
+        from elicitation.followup.actions import asks_again
+        from elicitation.votes.criteria import evidence_of, table_of
         from study.registration.models import Study
+        from study.session.walks import protocol_of_study
 
         study = Study.objects.get(slug=named.name)
-        cards, found = cards_by_author(study), said_again(study)
-        survey = None if found.empty else found
-    table = criteria(
-        votes, options["rule"], cards=cards, survey=survey, level=options["level"], seed=options["seed"]
-    )
+        evidence = evidence_of(study, protocol_of_study(study))
+        table = table_of(evidence, follow_up=asks_again(study), **asked)
     lines = [""]
     for row in table.to_dict("records"):
         ends = f" ({row['low']:.3f} to {row['high']:.3f})" if row["low"] == row["low"] else ""

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis import moral_graph
-from analysis.moral_graph.criteria import criteria, held_out
+from analysis.moral_graph.criteria import criteria
+from analysis.moral_graph.held_out import held_out
 from tests.analysis.moral_graph.voters import many, vote, world
 
 SIX = ["fine-grained", "generalisable", "scalable", "robust", "legitimate", "auditable"]
@@ -53,6 +54,40 @@ def test_all_six_are_there_with_numbers(table: pd.DataFrame) -> None:
     assert table.loc[("legitimate", "agree: represented (s)"), "n"] == 1
     assert 0 < table.loc[("robust", "share of coordinated participants that moves the winner"), "value"] < 1
     assert table.loc[("auditable", "share of edges with a story behind them"), "value"] == 1
+
+
+def test_every_number_has_an_interval_a_range_or_is_a_full_count(table: pd.DataFrame) -> None:
+    told = table[table["value"].notna()]
+    counted = told["note"].str.contains("all edges counted|the same value|as many")
+    assert told.loc[~counted, ["low", "high"]].notna().all().all()
+    assert (told.loc[~counted, "low"] <= told.loc[~counted, "high"]).all()
+    assert (told["n"] > 0).all()
+    robust = table.loc["robust"].iloc[0]
+    assert 0 < robust["low"] <= robust["high"] < 1
+    assert "range over 100 draws of the participants" in robust["note"]
+
+
+def test_the_weakest_point_is_named_by_its_title(frame: pd.DataFrame) -> None:
+    titles = {value: f"Value {value}" for value in {*frame["from_value"], *frame["to_value"]}}
+    note = criteria(frame, seed=1, titles=titles).set_index("criterion").loc["robust", "note"]
+    assert "more would make “Value " in note
+
+
+def test_of_very_many_participants_some_are_drawn_for_the_held_out_answers(
+    monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame
+) -> None:
+    monkeypatch.setattr("analysis.moral_graph.held_out.MOST", 60)
+    found = held_out(moral_graph.encode(frame), seed=1)
+    assert found.clusters <= 60
+    assert "60 of 120 participants, drawn" in found.note
+
+
+def test_values_that_nobody_compared_with_each_other_are_foretold_apart(frame: pd.DataFrame) -> None:
+    other = frame.assign(from_value=frame["from_value"] + 100, to_value=frame["to_value"] + 100)
+    both = held_out(moral_graph.encode(pd.concat([frame, other], ignore_index=True)), seed=1)
+    one = held_out(moral_graph.encode(frame), seed=1)
+    assert (both.n, both.clusters) == (2 * one.n, one.clusters)
+    assert both.value == pytest.approx(one.value, abs=0.02)
 
 
 def test_edges_without_a_comment_are_counted(frame: pd.DataFrame, table: pd.DataFrame) -> None:
