@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,7 +15,7 @@ from analysis.figures.canvas import STYLE
 from elicitation.explorer.picture import Node, Picture
 
 DPI = 200
-EDGE, FILL, WARM, INK = "#1f5f7a", "#1f5f7a", "#d9a520", "#1c2830"  # as in the SVG
+EDGE, FILL, PALE, WARM, INK = "#1f5f7a", "#1f5f7a", "#9dbfcc", "#d9a520", "#1c2830"  # as in the SVG
 
 
 def png(picture: Picture | None) -> bytes:
@@ -58,23 +59,28 @@ def _near(middle: tuple[float, float], end: tuple[float, float]) -> tuple[float,
 
 
 def _circles(axes: mpl.axes.Axes, nodes: tuple[Node, ...]) -> None:
+    """The pale disc to the high end, the circle of the rank, and in it the dark core to the low end."""
+    telling = tuple(node for node in nodes if node.circle.tells)
+    silent = tuple(node for node in nodes if not node.circle.tells)
+    _discs(axes, nodes, "high", facecolor=WARM, alpha=0.3, linewidth=0)
+    _discs(axes, silent, "radius", facecolor=FILL, linewidth=0)
+    _discs(axes, telling, "radius", facecolor=PALE, edgecolor=FILL, linewidth=0.8)
+    _discs(axes, telling, "low", facecolor=FILL, linewidth=0)
+
+
+def _discs(axes: mpl.axes.Axes, nodes: tuple[Node, ...], radius: str, **look: Any) -> None:
+    across = [2 * getattr(node.circle, radius) for node in nodes]
     places = [(node.x, node.y) for node in nodes]
-    for name, look in (
-        ("high", {"facecolor": WARM, "alpha": 0.3, "linewidth": 0}),
-        ("radius", {"facecolor": FILL, "linewidth": 0}),
-        ("low", {"facecolor": "none", "edgecolor": "#ffffff", "linewidth": 1}),
-    ):
-        across = [2 * getattr(node.circle, name) for node in nodes]
-        drawn = EllipseCollection(
-            across,
-            across,
-            [0.0] * len(nodes),
-            units="xy",
-            offsets=places,
-            offset_transform=axes.transData,
-            **look,
-        )
-        axes.add_collection(drawn, autolim=False)
+    drawn = EllipseCollection(
+        across,
+        across,
+        [0.0] * len(nodes),
+        units="xy",
+        offsets=places,
+        offset_transform=axes.transData,
+        **look,
+    )
+    axes.add_collection(drawn, autolim=False)
 
 
 def _labels(axes: mpl.axes.Axes, nodes: tuple[Node, ...]) -> None:

@@ -1,5 +1,5 @@
-"""The graph as a still picture: wiser is higher, a larger circle is a higher rank, and the ring and the pale disc
-around it are the ends of the rank's interval.
+"""The graph as a still picture: wiser is higher, a larger circle is a higher rank, and the dark core in it and the pale
+disc around it are the ends of the rank's interval.
 
 Places come from the layout of all votes, sizes from ranks, so that the same graph is the same picture. The canvas of
 the page, the SVG and the PNG take their sizes from here. Texts go into pages through templates, which escape them.
@@ -20,7 +20,8 @@ from django.utils.translation import gettext as _
 from analysis.moral_graph import MoralGraph
 from analysis.moral_graph.layout import HEIGHT, WIDTH
 
-LARGEST, SMALLEST = 36.0, 1.5  # radii
+LARGEST, SMALLEST, LEGIBLE = 36.0, 1.5, 4.0  # radii
+AIRY, FINEST = 60, 0.14  # edges that have room for their full width, and the least part of it
 LETTERS, LINES, LINE = 20, 3, 17  # of a label; LINE in units of the picture
 BELOW = 70  # room under the lowest value for its label
 
@@ -32,6 +33,12 @@ class Circle:
     radius: float
     low: float
     high: float
+
+    @property
+    def tells(self) -> bool:
+        """Is there an interval, and room to show it inside the circle? If so the dark core is its lower end, and no
+        core says that the rank may be nothing."""
+        return self.high > 0 and self.radius > LEGIBLE
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,11 @@ def top_of(*graphs: MoralGraph | None) -> float:
     return float(np.nanmax(known)) or 1.0
 
 
-def support(wiser: int, most: int) -> float:
-    """Width of an edge, 0.8 to 5: its area of ink grows with the votes "wiser"."""
-    return round(0.8 + 4.2 * math.sqrt(wiser / max(most, 1)), 2)
+def support(wiser: int, most: int, edges: int) -> float:
+    """Width of one of `edges` edges, 0.8 to 5 and finer where there are many: its area of ink grows with the votes
+    "wiser"."""
+    room = max(FINEST, min(1.0, math.sqrt(AIRY / max(edges, 1))))
+    return round(room * (0.8 + 4.2 * math.sqrt(wiser / max(most, 1))), 3)
 
 
 def about_value(row: Mapping[Any, Any], title: str) -> str:
@@ -106,7 +115,12 @@ def about_value(row: Mapping[Any, Any], title: str) -> str:
     told |= {"title": title, "place": row["position"]}
     if "low" not in told:
         return _("%(title)s: rank %(rank)s, place %(place)s") % told
-    return _("%(title)s: rank %(rank)s, place %(place)s, interval %(low)s to %(high)s") % told
+    told |= {f"{end}_place": number_format(row[f"position_{end}"], 0) for end in ("low", "high")}
+    text = _(
+        "%(title)s: rank %(rank)s, interval %(low)s to %(high)s; place %(place)s, interval %(low_place)s to "
+        "%(high_place)s"
+    )
+    return text % told
 
 
 def about_edge(row: Mapping[Any, Any], lower: str, upper: str) -> str:
@@ -139,7 +153,9 @@ def draw(
         row for row in graph.edges.to_dict("records") if {row["from_value"], row["to_value"]} <= set(nodes)
     ]
     widest = max((row["wiser"] for row in edges), default=1)
-    arrows = [_arrow(row, nodes[row["from_value"]], nodes[row["to_value"]], widest) for row in edges]
+    arrows = [
+        _arrow(row, nodes[row["from_value"]], nodes[row["to_value"]], widest, len(edges)) for row in edges
+    ]
     left_out = len(graph.values) - len(shown)
     left = math.floor(min(0.0, room.left))
     width = math.ceil(max(WIDTH, room.right)) - left
@@ -184,14 +200,14 @@ def _node(
     return Node(str(row["value"]), title, about_value(row, title), at[0], at[1], circle, label)
 
 
-def _arrow(row: Mapping[Any, Any], lower: Node, upper: Node, widest: int) -> Arrow:
+def _arrow(row: Mapping[Any, Any], lower: Node, upper: Node, widest: int, edges: int) -> Arrow:
     dx, dy = upper.x - lower.x, upper.y - lower.y
     middle = (lower.x + dx / 2 - dy * 0.12, lower.y + dy / 2 + dx * 0.12)
     start = _towards(lower, middle, lower.circle.radius)
     end = _towards(upper, middle, max(upper.circle.radius, upper.circle.high) + 4)
     return Arrow(
         points=(start, middle, end),
-        width=support(row["wiser"], widest),
+        width=support(row["wiser"], widest, edges),
         unsettled=not row["share_low"] > 0.5,
         about=about_edge(row, lower.title, upper.title),
     )

@@ -105,7 +105,7 @@ def _edges(graph: MoralGraph, found: Drawn, order: dict[str, int]) -> dict[str, 
     return {
         "from": edges["from_value"].map(order).tolist(),
         "to": edges["to_value"].map(order).tolist(),
-        "width": [support(wiser, widest) for wiser in edges["wiser"].tolist()],
+        "width": [support(wiser, widest, len(edges)) for wiser in edges["wiser"].tolist()],
         "settled": (edges["share_low"] > 0.5).astype(int).tolist(),
         **{name: edges[name].tolist() for name in COUNTS},
         **{name: _column(edges[name]) for name in SHARES},

@@ -61,6 +61,27 @@ def test_the_graph_is_walked_filtered_and_opened_by_keyboard(
     assert page.text_content("#counted").startswith("24 votes")
 
 
+def test_back_leads_to_what_was_open_and_a_filter_to_its_own_figures(
+    page: Any, server: str, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    opened(page, server, crowd(12, 20, people=48))
+    page.focus("#sheet-0")
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel:not([hidden]) h2", timeout=WAIT)
+    first = page.text_content("#behind h2")
+    page.locator("#behind a[href*='/pair/']").first.click()
+    page.wait_for_function("first => document.querySelector('#behind h2').textContent !== first", arg=first)
+    page.go_back()
+    page.wait_for_function("first => document.querySelector('#behind h2').textContent === first", arg=first)
+    page.select_option("#f-case", "riot")
+    page.wait_for_function(
+        "() => { const panel = document.querySelector('#panel'); return panel.hidden || panel.dataset.address.includes('case=riot'); }"
+    )
+    assert page.url.endswith("?case=riot")
+
+
 @pytest.mark.soak
 def test_two_thousand_values_and_five_thousand_edges(page: Any, server: str, settings: Any) -> None:
     """Prints how long it takes: `pytest -m soak tests/elicitation/test_explorer_page.py -s`."""

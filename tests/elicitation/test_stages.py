@@ -1,12 +1,14 @@
 """From a story to a card, others' values, and votes: what the pages accept, show and store."""
 
+import html
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from elicitation.models import Card, Draw, Upgrade, Vote
 from study.session import actions
 from tests.elicitation.people import CARD, fill, offered, small, to_card, to_stories, to_values, vote
-from tests.factories import collecting
+from tests.factories import changed, collecting
 from tests.study.session.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +68,37 @@ def test_starting_over_gives_an_empty_card(visitor: Visitor) -> None:
     assert CARD["title"] not in visitor.text
     visitor.send(**fill("card", title="Another Company"))
     assert Card.objects.get(session=visitor.session).title == "Another Company"
+
+
+def test_starting_over_asks_for_nothing_but_that(visitor: Visitor) -> None:
+    to_card(visitor)
+    nothing = dict.fromkeys(["title", "description", "share", *[f"policy_{n}" for n in range(1, 8)]], "")
+    visitor.send(**nothing, decision="afresh")
+    assert visitor.answer.status_code == 200
+    visitor.send(**nothing, decision="approve")
+    assert visitor.answer.status_code == 422
+
+
+def test_who_is_asked_to_share_a_card_is_told_that_the_graph_is_public() -> None:
+    said = []
+    for public in (True, False):
+        flow = [
+            {
+                **stage.model_dump(mode="json"),
+                **({"public": public} if stage.kind == "compare-values" else {}),
+            }
+            for stage in small().flow
+        ]
+        said.append(to_card(Visitor(collecting(changed(small(), flow=flow)))).text)
+    assert ["whoever looks at the published graph" in text for text in said] == [True, False]
+
+
+def test_a_story_stands_with_what_its_two_values_attend_to(visitor: Visitor) -> None:
+    to_stories(visitor)
+    upgrade = Draw.objects.select_related("upgrade").get(session=visitor.session, page="stories.1").upgrade
+    assert upgrade is not None
+    for card in Card.objects.filter(session=None, code__in=[upgrade.from_value, upgrade.to_value]):
+        assert all(html.escape(text) in visitor.text for text in [card.title, *card.policies])
 
 
 def test_nobody_sees_a_value_of_others_before_the_own_card(visitor: Visitor) -> None:

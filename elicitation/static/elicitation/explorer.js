@@ -81,6 +81,7 @@
       if (turn !== latest) return;
       show(found);
       history.replaceState(null, "", base + wanted);
+      if (!byId("panel").hidden) again();
       await rest(wanted, turn);
     } catch {
       if (turn === latest) say("saidFailed");
@@ -105,21 +106,36 @@
     const code = (at) => encodeURIComponent(whole.values.code[at]);
     const path = node >= 0 ? `value/${code(node)}/` : `pair/${code(one.graph.edges.from[edge])}/${code(one.graph.edges.to[edge])}/`;
     returnTo = one.canvas;
-    panel(base + path + query());
+    panel(base + path + query(), true);
   };
-  const panel = async (address) => {
+  /* What is opened is a step of the browser's history: back leads to what was open before, then to the graph alone. */
+  const panel = async (address, step = false) => {
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
-    if (!answer.ok) { say("saidFailed"); return; }
+    if (!answer.ok) { say("saidFailed"); return false; }
+    if (step) history.pushState({ panel: address }, "");
     byId("behind").innerHTML = await answer.text();
     byId("panel").hidden = false;
     byId("panel").dataset.address = address;
     byId("panel").scrollTop = 0;
     byId("behind").querySelector("h2").focus();
+    return true;
   };
   const close = () => {
     byId("panel").hidden = true;
+    if (history.state?.panel) history.replaceState(null, "");
     (returnTo || byId("sheet-0")).focus();
   };
+  /* Another filter: the same value or edge under it, or nothing where nobody voted on it. */
+  const again = async () => {
+    const focused = document.activeElement;
+    const [path] = byId("panel").dataset.address.split("?");
+    if (!await panel(path + query())) { byId("panel").hidden = true; return; }
+    focused.focus({ preventScroll: true });
+  };
+  window.addEventListener("popstate", (event) => {
+    if (event.state?.panel) panel(event.state.panel);
+    else if (!byId("panel").hidden) close();
+  });
   byId("close").addEventListener("click", close);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -131,7 +147,7 @@
     const link = event.target.closest("#behind a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !/\/(value|pair)\//.test(link.pathname)) return;
     event.preventDefault();
-    panel(link.href);
+    panel(link.href, true);
   });
 
   /* Search: what is found is framed; Enter goes from one to the next. */

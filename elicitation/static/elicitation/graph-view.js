@@ -2,7 +2,7 @@
  * lead. It knows nothing of the page. Sizes and places come from the server; here they only meet the canvas's size. */
 "use strict";
 
-const INK = "#1c2830", BLUE = "#1f5f7a", WARM = "#d9a520", QUIET = "#8fa0aa", VIOLET = "#7a2f8f", PAPER = "#ffffff";
+const INK = "#1c2830", BLUE = "#1f5f7a", WARM = "#d9a520", PALE = "#9dbfcc", QUIET = "#8fa0aa", VIOLET = "#7a2f8f", PAPER = "#ffffff";
 const MARGIN = 26, LABEL = 13, MOST_LABELS = 70, DASHES = 900, HEADS = 500, CLOSEST = 24;
 
 class GraphView {
@@ -74,7 +74,7 @@ class GraphView {
     const { width, settled } = this.graph.edges;
     this.curves.forEach((c, row) => {
       const within = !this.part || this.part[row];
-      const key = `${within ? 1 : 0}|${settled[row]}|${Math.round(width[row] * 2) / 2}`;
+      const key = `${within ? 1 : 0}|${settled[row]}|${Math.round(width[row] * 8) / 8}`;
       if (!this.paths.has(key)) this.paths.set(key, new Path2D());
       const path = this.paths.get(key);
       path.moveTo(c[0], c[1]);
@@ -101,12 +101,12 @@ class GraphView {
 
   drawEdges(focus) {
     const { context: c, zoom } = this, many = this.edges.length > DASHES;
-    const thin = (many ? 0.14 : 1) * this.size / Math.sqrt(zoom.k);
+    const thin = this.size / Math.sqrt(zoom.k), ink = 0.55 - 0.25 * Math.min(1, this.edges.length / DASHES);
     c.strokeStyle = c.fillStyle = BLUE;
     for (const [key, path] of this.paths) {
       const [within, settled, width] = key.split("|").map(Number);
       if (!within && many) continue;
-      c.globalAlpha = within ? (focus >= 0 ? 0.16 : (many ? 0.28 : 0.5)) * (settled ? 1 : many ? 0.7 : 1) : 0.05;
+      c.globalAlpha = within ? (focus >= 0 ? 0.16 : ink) * (settled ? 1 : many ? 0.7 : 1) : 0.05;
       c.lineWidth = Math.max(0.5, width * thin);
       c.setLineDash(settled || many ? [] : [7 * this.size, 5 * this.size]);
       c.stroke(path);
@@ -155,23 +155,23 @@ class GraphView {
       c.stroke();
     }
     for (const node of this.graph.values.at.toReversed()) {
-      const r = this.radius(node);
-      const pale = faint(node);
+      const r = this.radius(node), row = this.place.get(node), pale = faint(node);
       if (!pale) {
         c.globalAlpha = 0.32;
         c.fillStyle = WARM;
         disc(node, this.radius(node, "r_high"));
         c.fill();
       }
+      const tells = !pale && r * zoom.k > 4 && this.graph.values.r_high[row] > 0, core = this.graph.values.r_low[row] * this.size;
       c.globalAlpha = pale ? 0.22 : 1;
-      c.fillStyle = BLUE;
+      c.fillStyle = tells ? PALE : BLUE;
       disc(node, r);
       c.fill();
-      if (!pale && r * zoom.k > 4) {
-        c.strokeStyle = PAPER;
+      if (tells) { // the dark core is what the rank is at least, the pale disc around it what it may be
+        c.strokeStyle = c.fillStyle = BLUE;
         c.lineWidth = 1.4 / zoom.k;
-        disc(node, this.radius(node, "r_low"));
         c.stroke();
+        if (core > 0) { disc(node, core); c.fill(); }
       }
       if (this.apart.has(node)) this.frame(node, VIOLET, 5);
     }
