@@ -86,8 +86,9 @@ def _one_row_per_trial(trials: pd.DataFrame, by: Collection[str]) -> None:
 
 def _plain(values: pd.Series, name: str) -> pd.Series:
     """The column as objects of one kind (text or number), empty cells as None."""
-    plain = values.astype(object).where(values.notna(), None)
-    kinds = {_kind(value) for value in plain.dropna()}
+    plain = _objects(values)
+    present = plain.dropna()
+    kinds = {_kind(value) for value in (present.unique() if _shared(values) else present)}
     if other := kinds - {"text", "number"}:
         raise ValueError(f"column '{name}' holds a {other.pop()}: answers are text, numbers or True/False")
     if len(kinds) > 1:
@@ -104,6 +105,19 @@ def _plain(values: pd.Series, name: str) -> pd.Series:
             "from 0 to 1 (divide percentages by 100)"
         )
     return found.astype(object).where(found.notna(), None)
+
+
+def _objects(values: pd.Series) -> pd.Series:
+    """The column as Python objects, empty cells as None; rows with the same text share it."""
+    if not _shared(values):
+        return values.astype(object).where(values.notna(), None)
+    codes, distinct = pd.factorize(values)
+    known = np.append(pd.Series(distinct).astype(object).to_numpy(), [None])  # the last for −1, an empty cell
+    return pd.Series(known[codes], index=values.index, dtype=object)
+
+
+def _shared(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype)
 
 
 def _kind(value: object) -> str:
@@ -141,10 +155,12 @@ def _matched(columns: dict[str, pd.Series]) -> dict[str, Codes]:
     everything = set().union(*known.values())
     _no_near_twins(everything)
     code = {label: number for number, label in enumerate(sorted(everything, key=str))}
-    return {
-        name: np.array([NOTHING if pd.isna(value) else code[value] for value in values], dtype=np.intp)
-        for name, values in columns.items()
-    }
+    return {name: _coded(values, code) for name, values in columns.items()}
+
+
+def _coded(values: pd.Series, code: dict[object, int]) -> Codes:
+    places, distinct = pd.factorize(values)
+    return np.array([*(code[value] for value in distinct), NOTHING], dtype=np.intp)[places]
 
 
 def _no_hidden_verdict(known: dict[str, set[object]]) -> None:

@@ -35,14 +35,15 @@ class Variable:
         if not self.is_factor:
             return _numbers(column, self.name)
         place = {level: i for i, level in enumerate(self.levels)}
-        values = [v.item() if isinstance(v, np.generic) else v for v in column]
+        codes, distinct = pd.factorize(column, use_na_sentinel=False)
+        values = [v.item() if isinstance(v, np.generic) else v for v in distinct]
         unknown = sorted({str(v) for v in values if v not in place})
         if unknown:
             raise ModelError(
                 f"column '{self.name}' holds {unknown[0]!r}, which the model has not seen "
                 f"(it knows {', '.join(self.labels)})"
             )
-        return np.array([place[v] for v in values], dtype=np.int64)
+        return np.array([place[v] for v in values], dtype=np.int64)[codes]
 
 
 def read_variable(column: pd.Series[Any], name: str) -> Variable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,31 +19,36 @@ VARIATION = "GEE, exchangeable within participants"
 NOTE = "averages over people: log odds are smaller by nature; compare signs and tests"
 
 
-def by_gee(plan: Plan, fitted: dict[str, Fitted]) -> list[HypothesisResult | None]:
-    """Every hypothesis again by GEE, Holm within the same families; None where there is nothing to compare.
+def by_gee(plan: Plan, fitted: Fitted) -> dict[str, Asked]:
+    """The hypotheses of one model by their id, asked again by GEE; without those where there is nothing to compare.
 
     Compared are contrasts on the link scale of linear, logistic and Poisson mixed models.
     """
-    asked = [_asked(h, fitted.get(h.model)) for h in plan.hypotheses]
-    judged = judge_asked(plan, [a or _absent(h) for a, h in zip(asked, plan.hypotheses, strict=True)])
-    return [found if a is not None else None for a, found in zip(asked, judged, strict=True)]
+    asked = {h.id: _asked(h, fitted) for h in plan.hypotheses if h.model == fitted.spec.id}
+    return {name: found for name, found in asked.items() if found is not None}
+
+
+def judge_others(plan: Plan, asked: Mapping[str, Asked]) -> list[HypothesisResult | None]:
+    """Verdicts by the other estimator, Holm within the same families; None where nothing was compared."""
+    judged = judge_asked(plan, [asked.get(h.id) or _absent(h) for h in plan.hypotheses])
+    return [found if found.id in asked else None for found in judged]
 
 
 def _absent(hypothesis: Hypothesis) -> Asked:
     return Asked(hypothesis, None, Quantity(), problem="not compared")
 
 
-def _asked(hypothesis: Hypothesis, fitted: Fitted | None) -> Asked | None:
-    if fitted is None or fitted.result is None or fitted.unusable or not fitted.result.groups:
+def _asked(hypothesis: Hypothesis, fitted: Fitted) -> Asked | None:
+    if fitted.result is None or fitted.unusable or not fitted.result.groups:
         return None
     if fitted.spec.family == "ordinal" or hypothesis.contrast.scale != "link":
         return None
     if "participant" not in fitted.result.groups:
         return None
     try:
-        return Asked(hypothesis, fitted, gee_contrast(fitted, fitted.result, hypothesis.contrast))
+        return Asked(hypothesis, fitted.told, gee_contrast(fitted, fitted.result, hypothesis.contrast))
     except (ModelError, ValueError, ArithmeticError) as error:
-        return Asked(hypothesis, fitted, Quantity(), problem=str(error))
+        return Asked(hypothesis, fitted.told, Quantity(), problem=str(error))
 
 
 def gee_contrast(fitted: Fitted, result: MixedResult, contrast: Contrast) -> Quantity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,18 @@ from analysis.plan.people import holding
 from analysis.plan.types import Column, Outcome, Plan, Rule, Scalar
 
 Tables = dict[str, pd.DataFrame]
+
+
+ALWAYS = ("participant", "item", "arm", "truth", "advice", "advice_source", "initial", "final", "ai_correct", "agree",
+          "correct")  # fmt: skip
+"""Columns of trials that measures, figures and the deviation report read without the plan naming them."""
+
+
+def may_name(plan: Plan, columns: Iterable[str]) -> list[str]:
+    """Those columns of trials that running the plan can touch: the fixed ones, and any whose name stands anywhere in
+    the plan's text (rather one too many). A large study's analysis reads no others."""
+    text = plan.model_dump_json()
+    return [name for name in columns if name in ALWAYS or name in text]
 
 
 class ColumnError(ValueError):
@@ -94,23 +106,31 @@ def levelled(table: pd.DataFrame, levels: dict[Column, list[Scalar]]) -> tuple[p
     return out, warnings
 
 
-def with_people(trials: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
-    """Trials beside what is known of their participant (columns that trials do not have themselves)."""
-    extra = [name for name in participants if name not in trials]
-    return trials.merge(
+def with_people(trials: pd.DataFrame, participants: pd.DataFrame, wanted: Collection[str]) -> pd.DataFrame:
+    """These columns of trials, or of their participant where trials do not have them; `participant` always."""
+    own = trials[[name for name in trials if name == "participant" or name in wanted]].reset_index(drop=True)
+    extra = [name for name in participants if name in wanted and name not in trials]
+    if not extra:
+        return own
+    return own.merge(
         participants[["participant", *extra]], on="participant", how="left", validate="many_to_one"
     )
 
 
-def outcome_table(outcome: Outcome, tables: Tables) -> tuple[pd.DataFrame, str]:
+def outcome_table(outcome: Outcome, tables: Tables, wanted: Iterable[str]) -> tuple[pd.DataFrame, str]:
     """The table an outcome lives in, and the name of its column there, transformed.
 
+    wanted: the columns that are to stand beside it, as far as they exist; of many trials no others are copied.
     Raises ColumnError for an absent column or values that are not of the outcome's kind.
     """
     if outcome.table == "participants":
         table = tables["participants"].copy()
     else:
-        table = with_people(tables["trials"], tables["participants"])
+        parts = outcome.per_participant
+        rules = [*parts.of, *(parts.less or [])] if parts else []
+        table = with_people(
+            tables["trials"], tables["participants"], {outcome.column, *wanted, *(r.column for r in rules)}
+        )
     if outcome.column not in table:
         raise ColumnError(f"there is no column '{outcome.column}' in the {outcome.table} table")
     if outcome.per_participant is not None:
@@ -152,6 +172,8 @@ def as_kind(outcome: Outcome, column: pd.Series) -> pd.Series:
 
 
 def _numeric(outcome: Outcome, column: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
+        return pd.Series(column.to_numpy(dtype="float64", na_value=np.nan), column.index, name=column.name)
     try:
         return column.astype(object).where(column.notna(), np.nan).astype("float64")
     except (TypeError, ValueError):

@@ -45,7 +45,8 @@ def _table(outcome: Outcome, tables: Tables) -> pd.DataFrame:
 
 
 def _summary(summary: Summary, outcome: Outcome, tables: Tables) -> list[Group]:
-    table, column = outcome_table(outcome, tables)
+    wanted = {*summary.by, *(rule.column for rule in summary.subset)}
+    table, column = outcome_table(outcome, tables, wanted)
     holds, _ = holding(summary.subset, table)
     table = table[holds]
     for name in summary.by:
@@ -168,7 +169,7 @@ def missing(plan: Plan, tables: Tables) -> list[Missing]:
     found = []
     for outcome in plan.outcomes:
         try:
-            table, column = outcome_table(outcome, tables)
+            table, column = outcome_table(outcome, tables, ["arm"])
         except (ColumnError, RuleError):
             continue
         found.append(_missing(outcome, table, column))
@@ -232,7 +233,8 @@ def _two_groups(plan: Plan, test: RankTest, tables: Tables) -> tuple[np.ndarray,
     outcome = {o.id: o for o in plan.outcomes}[test.outcome]
     if outcome.table == "trials" and outcome.per_participant is None:
         raise ColumnError(f"outcome '{outcome.id}' has several values a participant; a rank test needs one")
-    table, column = outcome_table(outcome, tables)
+    wanted = {test.factor, *(rule.column for rule in test.subset)}
+    table, column = outcome_table(outcome, tables, wanted)
     holds, _ = holding(test.subset, table)
     table = table[holds & table[column].notna()]
     if test.factor not in table:

@@ -56,6 +56,11 @@ class Fitted:
         return _distinct(self.rows, "item")
 
     @property
+    def told(self) -> Fitted:
+        """The fit without its rows and matrices, for whoever has asked it everything."""
+        return replace(self, result=None, rows=None)
+
+    @property
     def unusable(self) -> str:
         """Why no hypothesis can be judged by this model; empty when it can."""
         if self.problem or self.result is None:
@@ -113,10 +118,13 @@ def _with_errors(result: MixedResult, spec: Model) -> MixedResult:
 
 def model_rows(spec: Model, outcome: Outcome, tables: Tables) -> Rows:
     """The rows of a model: its subset, without those where the outcome or a predictor is missing."""
-    table, column = outcome_table(outcome, tables)
+    used = list(
+        dict.fromkeys([outcome.column, *parse_formula(f"{outcome.column} ~ {spec.formula}").variables])
+    )
+    wanted = {"participant", "item", *used, *(rule.column for rule in spec.subset)}
+    table, column = outcome_table(outcome, tables, wanted)
     holds, _ = holding(spec.subset, table)
     table = table[holds]
-    used = list(dict.fromkeys([column, *parse_formula(f"{column} ~ {spec.formula}").variables]))
     for name in used:
         if name not in table:
             raise ColumnError(

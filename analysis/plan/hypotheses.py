@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +44,8 @@ PLAIN = {
 
 @dataclass(frozen=True)
 class Asked:
-    """A hypothesis with its contrast estimated, before the family is known. `problem`: why there is no estimate."""
+    """A hypothesis with its contrast estimated, before the family is known. `fitted` is only told what was asked of;
+    its rows are gone. `problem`: why there is no estimate."""
 
     hypothesis: Hypothesis
     fitted: Fitted | None
@@ -52,14 +54,18 @@ class Asked:
     problem: str = ""
 
 
-def judge_all(plan: Plan, fitted: dict[str, Fitted]) -> list[HypothesisResult]:
-    """Every hypothesis of the plan, in its order; p adjusted within the declared families."""
-    return judge_asked(plan, ask_all(plan, fitted))
+def ask(plan: Plan, fitted: Fitted) -> dict[str, Asked]:
+    """The hypotheses of one model by their id, with their contrasts estimated."""
+    return {h.id: _ask(h, fitted) for h in plan.hypotheses if h.model == fitted.spec.id}
 
 
-def ask_all(plan: Plan, fitted: dict[str, Fitted]) -> list[Asked]:
-    """Every hypothesis with its contrast estimated, in the plan's order."""
-    return [_ask(h, fitted.get(h.model)) for h in plan.hypotheses]
+def all_asked(plan: Plan, asked: Mapping[str, Asked]) -> list[Asked]:
+    """Every hypothesis in the plan's order, also those whose model the plan does not have."""
+    return [asked.get(h.id) or _without_model(h) for h in plan.hypotheses]
+
+
+def _without_model(hypothesis: Hypothesis) -> Asked:
+    return Asked(hypothesis, None, Quantity(), problem=f"the plan has no model '{hypothesis.model}'")
 
 
 def judge_asked(plan: Plan, asked: list[Asked]) -> list[HypothesisResult]:
@@ -80,16 +86,15 @@ def _families(plan: Plan, p: list[float | None]) -> tuple[list[float | None], li
     return adjusted, sizes
 
 
-def _ask(hypothesis: Hypothesis, fitted: Fitted | None) -> Asked:
-    if fitted is None:
-        return Asked(hypothesis, None, Quantity(), problem=f"the plan has no model '{hypothesis.model}'")
+def _ask(hypothesis: Hypothesis, fitted: Fitted) -> Asked:
     if fitted.unusable:
-        return Asked(hypothesis, fitted, Quantity(), problem=fitted.unusable)
+        return Asked(hypothesis, fitted.told, Quantity(), problem=fitted.unusable)
     try:
         estimate = estimation.contrast_of(fitted, hypothesis.contrast)
-        return Asked(hypothesis, fitted, estimate, tuple(_effects(fitted, hypothesis.contrast, estimate)))
+        effects = tuple(_effects(fitted, hypothesis.contrast, estimate))
+        return Asked(hypothesis, fitted.told, estimate, effects)
     except (ModelError, ValueError, ArithmeticError) as error:
-        return Asked(hypothesis, fitted, Quantity(), problem=str(error))
+        return Asked(hypothesis, fitted.told, Quantity(), problem=str(error))
 
 
 def _effects(fitted: Fitted, contrast: Contrast, estimate: Quantity) -> list[Effect]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from analysis.plan.results import RuleCount
@@ -119,8 +120,11 @@ def holding(rules: Sequence[Rule], table: pd.DataFrame) -> tuple[pd.Series[bool]
 
 
 def _compare(column: pd.Series, rule: Rule) -> pd.Series[bool]:
-    present = column.dropna()
-    values = present.astype(object)
+    if column.dtype == object:
+        values = column.dropna()
+    else:  # each distinct value once, however many rows have it
+        codes, distinct = pd.factorize(column)
+        values = pd.Series(distinct).astype(object)
     try:
         found = _compared(values, rule)
     except TypeError:
@@ -128,7 +132,10 @@ def _compare(column: pd.Series, rule: Rule) -> pd.Series[bool]:
         raise RuleError(
             f"column '{rule.column}' holds {kind} values, which cannot be compared with {rule.value!r}"
         ) from None
-    return found.reindex(column.index, fill_value=False).astype(bool)
+    if column.dtype == object:
+        return found.reindex(column.index, fill_value=False).astype(bool)
+    holds = np.append(found.to_numpy(dtype=bool), False)  # the last for −1, a missing value
+    return pd.Series(holds[codes], index=column.index)
 
 
 def _compared(values: pd.Series, rule: Rule) -> pd.Series:

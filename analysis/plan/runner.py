@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from importlib import metadata
 
 import pandas as pd
 import rfc8785
 
 from analysis.plan import description, single
-from analysis.plan.alternatives import NOTE, VARIATION, by_gee
+from analysis.plan.alternatives import NOTE, VARIATION, by_gee, judge_others
 from analysis.plan.columns import Tables, derived, levelled
-from analysis.plan.estimation import Fitted, fit
-from analysis.plan.hypotheses import Asked, ask_all, judge_all, judge_asked, model_result
+from analysis.plan.estimation import fit
+from analysis.plan.hypotheses import Asked, all_asked, ask, judge_asked, model_result
 from analysis.plan.people import People, sort_people
-from analysis.plan.results import HypothesisResult, Results, Sample, SensitivityRow
+from analysis.plan.results import HypothesisResult, ModelResult, Quantity, Results, Sample, SensitivityRow
 from analysis.plan.types import Model, Plan
 
 Step = Callable[[str], None]
@@ -36,11 +37,11 @@ def run(plan: Plan, tables: Tables, *, progress: Step = lambda step: None) -> Re
     progress("exclusions")
     people = sort_people(plan, tables["participants"])
     analysed = only(prepared, people.analysed)
-    fitted = {}
+    looks = Looks()
     for model in plan.models:
         progress(f"model {model.id}")
-        fitted[model.id] = fit(plan, model, analysed)
-    asked = ask_all(plan, fitted)
+        looks.add(plan, model, analysed)
+    asked = all_asked(plan, looks.asked)
     tested = judge_asked(plan, asked)
     progress("measures")
     return Results(
@@ -50,16 +51,35 @@ def run(plan: Plan, tables: Tables, *, progress: Step = lambda step: None) -> Re
         missing=description.missing(plan, analysed),
         summaries=description.summaries(plan, analysed, warnings),
         measures=description.measure_rows(plan, analysed["trials"], warnings),
-        models=[model_result(plan, fitted[m.id]) for m in plan.models],
+        models=looks.models,
         hypotheses=tested,
         rank_tests=[description.rank_test(plan, t, analysed) for t in plan.rank_tests],
         sensitivity=[
-            *_sensitivity(plan, prepared, people, fitted, tested, progress),
-            *_single(plan, asked, tested, progress),
+            *_samples(plan, prepared, people, tested, progress),
+            *_others(plan, looks, tested),
+            *_single(plan, looks, asked, tested),
         ],
         warnings=warnings,
         versions=versions(),
     )
+
+
+@dataclass
+class Looks:
+    """What every model was asked, model after model, so that the matrices of only one are held at a time: its
+    hypotheses by their id, those again by GEE, and their contrasts without single participants."""
+
+    models: list[ModelResult] = field(default_factory=list)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    others: dict[str, Asked] = field(default_factory=dict)
+    without: dict[str, list[Quantity]] = field(default_factory=dict)
+
+    def add(self, plan: Plan, model: Model, tables: Tables) -> None:
+        fitted = fit(plan, model, tables)
+        self.asked |= ask(plan, fitted)
+        self.models.append(model_result(plan, fitted))
+        self.others |= by_gee(plan, fitted)
+        self.without |= single.without_one(plan, fitted, self.asked)
 
 
 def _check(tables: Tables) -> None:
@@ -120,13 +140,8 @@ def _by_arm(participants: pd.DataFrame) -> dict[str, int]:
     return {str(arm): int(n) for arm, n in counts.items()}
 
 
-def _sensitivity(
-    plan: Plan,
-    tables: Tables,
-    people: People,
-    fitted: dict[str, Fitted],
-    tested: list[HypothesisResult],
-    progress: Step,
+def _samples(
+    plan: Plan, tables: Tables, people: People, tested: list[HypothesisResult], progress: Step
 ) -> list[SensitivityRow]:
     """The hypotheses again with other people: without the flagged, and with those the rules excluded."""
     samples = {
@@ -139,26 +154,32 @@ def _sensitivity(
             continue
         progress(f"sensitivity: {variation}")
         chosen = only(tables, who)
-        again = judge_all(plan, {m.id: fit(plan, m, chosen) for m in _tested_models(plan)})
+        asked: dict[str, Asked] = {}
+        for model in _tested_models(plan):
+            asked |= ask(plan, fit(plan, model, chosen))
+        again = judge_asked(plan, all_asked(plan, asked))
         rows += [_compared(first, second, variation) for first, second in zip(tested, again, strict=True)]
-    progress("sensitivity: GEE")
-    others = by_gee(plan, fitted)
-    return rows + [
+    return rows
+
+
+def _others(plan: Plan, looks: Looks, tested: list[HypothesisResult]) -> list[SensitivityRow]:
+    """The hypotheses again by another estimator."""
+    return [
         _compared(first, second, VARIATION, NOTE)
-        for first, second in zip(tested, others, strict=True)
+        for first, second in zip(tested, judge_others(plan, looks.others), strict=True)
         if second
     ]
 
 
 def _single(
-    plan: Plan, asked: list[Asked], tested: list[HypothesisResult], progress: Step
+    plan: Plan, looks: Looks, asked: list[Asked], tested: list[HypothesisResult]
 ) -> list[SensitivityRow]:
     """The hypotheses again without the one participant each hangs on most."""
-    if plan.hypotheses:
-        progress("sensitivity: single participants")
     return [
         _compared(registered, found.judged, single.VARIATION, found.note)
-        for registered, found in zip(tested, single.without_one(plan, asked, tested), strict=True)
+        for registered, found in zip(
+            tested, single.judge_without(plan, asked, tested, looks.without), strict=True
+        )
         if found is not None
     ]
 

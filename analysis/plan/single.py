@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from analysis.plan import estimation
 from analysis.plan.estimation import Fitted
 from analysis.plan.hypotheses import Asked, judge_asked
 from analysis.plan.results import HypothesisResult, Quantity
-from analysis.plan.types import Plan
+from analysis.plan.types import Hypothesis, Plan
 
 VARIATION = "without one participant, the one it hangs on most"
 TRIED = 3
@@ -40,28 +41,38 @@ class LeftOut:
         )
 
 
-def without_one(plan: Plan, asked: list[Asked], tested: list[HypothesisResult]) -> list[LeftOut | None]:
+def without_one(plan: Plan, fitted: Fitted, asked: Mapping[str, Asked]) -> dict[str, list[Quantity]]:
+    """The contrasts of one model's hypotheses, by their id, without each of the participants they hang on most.
+
+    Hypotheses share refits, of which one is held at a time."""
+    own = [h for h in plan.hypotheses if h.model == fitted.spec.id and not asked[h.id].problem]
+    people = {h.id: _weightiest(h, fitted) for h in own}
+    found: dict[str, dict[object, Quantity]] = {h.id: {} for h in own}
+    for who in dict.fromkeys(one for those in people.values() for one in those):
+        asking = [h for h in own if who in people[h.id]]
+        for hypothesis, estimate in zip(asking, _estimates_without(asking, fitted, who), strict=True):
+            if estimate is not None and estimate.available:
+                found[hypothesis.id][who] = estimate
+    return {name: [found[name][who] for who in those if who in found[name]] for name, those in people.items()}
+
+
+def judge_without(
+    plan: Plan, asked: list[Asked], tested: list[HypothesisResult], estimates: Mapping[str, list[Quantity]]
+) -> list[LeftOut | None]:
     """Every hypothesis without a single participant: one whose absence changes the verdict, else the one who moves the
     estimate most. None where there is nothing to leave out. p is adjusted in the same families, the others as they are.
     """
-    refits: dict[tuple[str, object], Fitted] = {}
-    return [_left_out(plan, asked, n, found, refits) for n, found in enumerate(tested)]
+    return [_left_out(plan, asked, n, found, estimates.get(found.id, [])) for n, found in enumerate(tested)]
 
 
 def _left_out(
-    plan: Plan,
-    asked: list[Asked],
-    number: int,
-    registered: HypothesisResult,
-    refits: dict[tuple[str, object], Fitted],
+    plan: Plan, asked: list[Asked], number: int, registered: HypothesisResult, estimates: list[Quantity]
 ) -> LeftOut | None:
     one = asked[number]
     found: list[HypothesisResult] = []
-    for who in _weightiest(one):
-        estimate = _estimate_without(one, who, refits)
-        if estimate is not None and estimate.available:
-            again = [*asked[:number], Asked(one.hypothesis, one.fitted, estimate), *asked[number + 1 :]]
-            found.append(judge_asked(plan, again)[number])
+    for estimate in estimates:
+        again = [*asked[:number], Asked(one.hypothesis, one.fitted, estimate), *asked[number + 1 :]]
+        found.append(judge_asked(plan, again)[number])
     if not found:
         return None
     values = [float(f.estimate.value) for f in found if f.estimate.value is not None]
@@ -71,16 +82,15 @@ def _left_out(
     return LeftOut(chosen, min(values), max(values), len(found))
 
 
-def _weightiest(asked: Asked) -> list[object]:
+def _weightiest(hypothesis: Hypothesis, fitted: Fitted) -> list[object]:
     """Participants by how far the contrast moves without them, to first order, on the link scale."""
-    fitted = asked.fitted
-    if asked.problem or fitted is None or fitted.result is None or fitted.rows is None:
+    if fitted.result is None or fitted.rows is None:
         return []
     if fitted.participants < FEWEST or "participant" not in fitted.rows.frame:
         return []
     try:
         moved = first_order(fitted.result, fitted.rows.frame["participant"])
-        weights = estimation.coefficients_of(fitted, asked.hypothesis.contrast)
+        weights = estimation.coefficients_of(fitted, hypothesis.contrast)
     except (ModelError, ValueError, ArithmeticError):
         return []
     se = fitted.result.fixed["se"].to_numpy(dtype=np.float64)
@@ -89,16 +99,17 @@ def _weightiest(asked: Asked) -> list[object]:
     return [moved.iloc[int(place), 0] for place in order]
 
 
-def _estimate_without(asked: Asked, who: object, refits: dict[tuple[str, object], Fitted]) -> Quantity | None:
-    """The contrast without one participant; None where the model then has no fit. Hypotheses share fits."""
-    if asked.fitted is None:
-        return None
-    key = (asked.fitted.spec.id, who)
+def _estimates_without(asking: list[Hypothesis], fitted: Fitted, who: object) -> list[Quantity | None]:
+    """The contrasts without one participant; None where the model then has no fit."""
     try:
-        if key not in refits:
-            refits[key] = estimation.without(asked.fitted, who)
-        return (
-            None if refits[key].unusable else estimation.contrast_of(refits[key], asked.hypothesis.contrast)
-        )
+        again = estimation.without(fitted, who)
+    except (ModelError, ValueError, ArithmeticError):
+        return [None] * len(asking)
+    return [None if again.unusable else _contrast(again, hypothesis) for hypothesis in asking]
+
+
+def _contrast(fitted: Fitted, hypothesis: Hypothesis) -> Quantity | None:
+    try:
+        return estimation.contrast_of(fitted, hypothesis.contrast)
     except (ModelError, ValueError, ArithmeticError):
         return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
+from analysis.plan.columns import may_name
 from analysis.plan.results import Results
 from analysis.plan.runner import run
 from study.analyses import blinding
@@ -23,8 +25,8 @@ from study.tables.progress import Progress, quiet
 from study.tables.tidy import Tables, tidy
 
 Step = Callable[[str], None]
-BESIDE_MODELS = 8
-"""Steps of a run beside its models: tables, exclusions, measures, at most four other ways, the report."""
+BESIDE_MODELS = 6
+"""Steps of a run beside its models: tables, exclusions, measures, at most two other samples, the report."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def _told(run_row: AnalysisRun, step: Step) -> Step:
 def _filled(run_row: AnalysisRun, study: Study, step: Step, progress: Progress) -> Analysed:
     protocol = protocol_of(run_row.registration_id)
     step("tables")
-    tables = tidy(study, with_responses=False, with_events=False, progress=progress)
+    named = partial(may_name, protocol.plan)
+    tables = tidy(study, with_responses=False, with_events=False, of_trials=named, progress=progress)
     results = run(protocol.plan, tables.as_dict(), progress=step)
     counts = flow(tables.participants, results.sample)
     registrations = list(

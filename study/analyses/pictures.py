@@ -236,7 +236,7 @@ def _estimates(groups: Sequence[Group], labels: dict[str, str]) -> pd.DataFrame:
 
 def _people(outcome: Outcome, tables: Tables) -> pd.DataFrame:
     """One mean a participant."""
-    table, column = outcome_table(outcome, tables)
+    table, column = outcome_table(outcome, tables, ["arm"])
     table = table.dropna(subset=["arm", column])
     value = table.assign(value=table[column].astype("float64")).groupby(
         ["participant", "arm"], observed=True

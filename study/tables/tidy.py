@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -36,16 +36,24 @@ class Tables:
 
 
 def tidy(
-    study: Study, *, with_responses: bool = True, with_events: bool = True, progress: Progress = quiet
+    study: Study,
+    *,
+    with_responses: bool = True,
+    with_events: bool = True,
+    of_trials: Callable[[list[str]], list[str]] = list,
+    progress: Progress = quiet,
 ) -> Tables:
     """All tidy tables of a study, or those that are wanted (the others are empty). People are read a few hundred at a
     time, so that only the typed columns of everybody are held at once: two queries, and four for every 250 people.
 
-    Dtypes: text is str, categories keep the protocol's order, integers and booleans are the nullable ones, numbers
-    float64, times datetime64 in UTC; missing is missing.
+    of_trials: which columns of trials are wanted, of those there are (all). Dtypes: text is str, categories keep the
+    protocol's order, integers and booleans are the nullable ones, numbers float64, times datetime64 in UTC; missing is
+    missing.
     """
     protocols, total = reading.versions(study)
     columns = {name: columns_of(name, protocols) for name in TABLES}
+    kept = set(of_trials([column.name for column in columns["trials"]]))
+    columns["trials"] = [column for column in columns["trials"] if column.name in kept]
     wanted = {"participants", "trials"}
     wanted |= {"responses"} if with_responses else set()
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
