@@ -5,18 +5,22 @@ first cards are the same too, and nobody in one group was judged different from 
 a chain of small steps cannot join cards that no judge would call the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Pair = tuple[int, int]
 Judge = Callable[[int, int], bool | None]
+Judges = Callable[[Sequence[Pair]], Sequence[bool | None]]
 Told = Callable[[int, int], None]
 
 BLOCK = 1024  # rows of the distance matrix held at once
+AHEAD = 4096  # candidate pairs that may wait while others, which they do not touch, are asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Deduplication:
-    """The result: each card's canonical card (its group's first), all judgements in order, and the number
+    """The result: each card's canonical card (its group's first), all judgements, nearest pairs first, and the number
     of candidate pairs. There are never more judgements than candidates."""
 
     canonical: tuple[int, ...]
@@ -98,29 +102,55 @@ def deduplicate(
     vectors: ArrayLike, judge: Judge, *, threshold: float, told: Told = lambda done, total: None
 ) -> Deduplication:
     """Group the cards. judge(first, second): True same, False different, None no usable answer. told(done, all) after
-    each candidate pair."""
+    each candidate pair that is settled."""
+    return deduplicate_together(
+        vectors, lambda pairs: [judge(*pair) for pair in pairs], at_once=1, threshold=threshold, told=told
+    )
+
+
+def deduplicate_together(
+    vectors: ArrayLike,
+    judges: Judges,
+    *,
+    at_once: int,
+    threshold: float,
+    told: Told = lambda done, total: None,
+) -> Deduplication:
+    """As `deduplicate`, with up to `at_once` pairs put to the judges together: their answers in the order of the pairs.
+
+    Asked together are only pairs of which none can change whether another is asked about: no two touch the same group,
+    nor one of a nearer pair that is still waiting. So the groups, the pairs that are asked about and their number are
+    those of asking one after another.
+    """
     close = neighbours(vectors, threshold)
-    size = len(np.asarray(vectors))
-    groups = _Groups(judge, size, close)
-    pairs = zip(close.first.tolist(), close.second.tolist(), strict=True)
-    for done, (first, second) in enumerate(pairs, start=1):
-        groups.consider(first, second)
-        told(done, len(close.first))
+    size, total = len(np.asarray(vectors)), len(close.first)
+    groups, done = _Groups(size, close), 0
+    coming = iter(zip(close.first.tolist(), close.second.tolist(), strict=True))
+    waiting: list[Pair] = []
+    while done < total:
+        before = iter(waiting)
+        questions, left, settled = groups.round(chain(before, coming), at_once)
+        waiting = [*left, *before]
+        for _ in range(settled):
+            done += 1
+            told(done, total)
+        for pair, same in zip(questions, judges(questions) if questions else (), strict=True):
+            groups.hear(pair, same)
     canonical = tuple(groups.root(card) for card in range(size))
-    return Deduplication(canonical, tuple(groups.judged.values()), len(close.first), threshold)
+    judgements = tuple(sorted(groups.judged.values(), key=lambda one: (one.distance, one.first, one.second)))
+    return Deduplication(canonical, judgements, total, threshold)
 
 
 @dataclass
 class _Groups:
     """Groups of cards that grow while pairs are considered; each pair is judged at most once."""
 
-    judge: Judge
     size: int
     close: Neighbours
-    judged: dict[tuple[int, int], Judgement] = field(default_factory=dict)
+    judged: dict[Pair, Judgement] = field(default_factory=dict)
     parent: list[int] = field(init=False)
     apart: dict[int, set[int]] = field(default_factory=dict)
-    distance: Mapping[tuple[int, int], float] = field(init=False)
+    distance: Mapping[Pair, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self.parent = list(range(self.size))
@@ -134,26 +164,52 @@ class _Groups:
             card = self.parent[card]
         return card
 
-    def consider(self, first: int, second: int) -> None:
-        """Join the groups of a close pair, where the judge and everyone in them agrees."""
+    def round(self, pairs: Iterator[Pair], at_once: int) -> tuple[list[Pair], list[Pair], int]:
+        """Of the next pairs: the questions to be asked now, the pairs that wait for answers, and how many were settled.
+
+        A pair waits while an earlier one that waits touches one of its groups: nothing is decided out of turn.
+        """
+        questions: list[Pair] = []
+        waiting: list[Pair] = []
+        touched: set[int] = set()
+        settled = 0
+        while len(questions) < at_once and len(waiting) < AHEAD and (pair := next(pairs, None)):
+            ends = {self.root(card) for card in pair}
+            in_turn = touched.isdisjoint(ends)
+            question = self.question(*pair) if in_turn else None
+            if len(ends) == 1 or (in_turn and question is None):
+                settled += 1
+                continue
+            if question is not None:
+                questions.append(question)
+            waiting.append(pair)
+            touched |= ends
+        return questions, waiting, settled
+
+    def question(self, first: int, second: int) -> Pair | None:
+        """What has to be asked before it is clear whether the groups of a close pair become one. None when it is clear:
+        they are one now where the judge and everyone in them agrees."""
         one, other = sorted((self.root(first), self.root(second)))
         if one == other or self._apart(one, other):
-            return
-        if self._same(first, second) and (one, other) in self.distance and self._same(one, other):
-            self.parent[other] = one
-            self.apart.setdefault(one, set()).update(self.apart.pop(other, set()))
+            return None
+        for pair in ((first, second), (one, other)):
+            if pair not in self.distance:
+                return None
+            if pair not in self.judged:
+                return pair
+            if self.judged[pair].same is not True:
+                return None
+        self.parent[other] = one
+        self.apart.setdefault(one, set()).update(self.apart.pop(other, set()))
+        return None
+
+    def hear(self, pair: Pair, same: bool | None) -> None:
+        """Note an answer; different cards keep their groups apart for good."""
+        self.judged[pair] = Judgement(*pair, self.distance[pair], same)
+        if same is False:
+            self.apart.setdefault(self.root(pair[0]), set()).add(pair[1])
 
     def _apart(self, one: int, other: int) -> bool:
         return any(self.root(card) == other for card in self.apart.get(one, ())) or any(
             self.root(card) == one for card in self.apart.get(other, ())
         )
-
-    def _same(self, first: int, second: int) -> bool:
-        """What the judge says about a pair, asked once; different cards keep their groups apart for good."""
-        pair = (first, second) if first < second else (second, first)
-        if pair not in self.judged:
-            same = self.judge(*pair)
-            self.judged[pair] = Judgement(*pair, self.distance[pair], same)
-            if same is False:
-                self.apart.setdefault(self.root(first), set()).add(second)
-        return self.judged[pair].same is True

@@ -6,8 +6,12 @@ that was cut off goes on where it stopped, and no pair is ever asked about twice
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from django.db import connection
 
 from analysis.distances import cosine_distance
 from elicitation import library
@@ -16,13 +20,15 @@ from elicitation.models import Card, mapping_of
 from elicitation.values import deciding, rubric
 from elicitation.values.mapping import ValueMapping
 from elicitation.values.models import MergeProposal, MergeState
-from llm import gateway
+from llm import conf, gateway
 from llm.errors import LLMError
+from llm.prompts import Reply
 from study.registration.audit import audit
 from study.registration.models import Study
 
 THRESHOLD = 0.3  # cosine distance within which two cards are candidates
 EMBED = "elicitation.embed"
+AT_ONCE = 8  # pairs put to the model together; never more than the places that batch work may fill
 Told = Callable[[int, int], None]
 
 
@@ -53,7 +59,7 @@ def find(
     threshold outside 0 to 2, WrongState before registration; a pair that the model does not judge is counted and asked
     again by the next search. Never inside a transaction.
     """
-    from elicitation.values.dedupe import deduplicate  # numpy, which pages do not load
+    from elicitation.values.dedupe import deduplicate_together  # numpy, which pages do not load
 
     library.rows_of(study)
     deciding.settle(study)
@@ -65,13 +71,14 @@ def find(
         return Found(threshold, held, len(codes), after=len(codes))
     texts = [words[code].card().text() for code in codes]
     vectors = gateway.embed(texts, purpose=EMBED, study=study.pk).vectors
-    judge = _Judge(study, [words[code] for code in codes], vectors, known_pairs(study, mapping))
-    found = deduplicate(vectors, judge, threshold=threshold, told=told)
+    judges = _Judges(study, [words[code] for code in codes], vectors, known_pairs(study, mapping))
+    with judges.at_work():
+        found = deduplicate_together(vectors, judges, at_once=judges.places, threshold=threshold, told=told)
     deciding.settle(study)
     made = Found(
-        threshold=threshold, cards=held, values=len(codes), candidates=found.candidates, checks=judge.checks,
-        undecided=len(found.undecided), proposed=judge.kept.count(MergeState.OPEN),
-        apart=judge.kept.count(MergeState.APART),
+        threshold=threshold, cards=held, values=len(codes), candidates=found.candidates, checks=judges.checks,
+        undecided=len(found.undecided), proposed=judges.kept.count(MergeState.OPEN),
+        apart=judges.kept.count(MergeState.APART),
         open=MergeProposal.objects.filter(study=study).with_state(MergeState.OPEN).count(), after=found.values,
     )  # fmt: skip
     audit(study, by, "searched for merges", {name: getattr(made, name) for name in AUDITED})
@@ -99,8 +106,8 @@ def known_pairs(study: Study, mapping: ValueMapping) -> dict[frozenset[str], boo
     return found
 
 
-class _Judge:
-    """Asks the model about two of the cards unless the answer is known."""
+class _Judges:
+    """Ask the model about pairs of the cards, several at once, unless the answer is known."""
 
     def __init__(
         self,
@@ -110,25 +117,45 @@ class _Judge:
         known: dict[frozenset[str], bool],
     ) -> None:
         self.study, self.cards, self.vectors, self.known = study, cards, vectors, known
+        limits = conf.current()
+        self.places = max(1, min(AT_ONCE, int(limits.concurrent * limits.batch_share)))
         self.checks = 0
         self.kept: list[MergeState | None] = []
 
-    def __call__(self, first: int, second: int) -> bool | None:
-        ends = self.cards[first], self.cards[second]
-        known = self.known.get(frozenset(card.code for card in ends))
-        if known is not None:
-            return known
-        self.checks += 1
-        key = f"same:{self.study.pk}:{ends[0].pk}:{ends[1].pk}:{rubric.VERSION}"
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """The threads that wait for the model."""
+        with ThreadPoolExecutor(self.places, thread_name_prefix="same-value") as self.threads:
+            yield
+
+    def __call__(self, pairs: Sequence[tuple[int, int]]) -> list[bool | None]:
+        """What is known or answered, in the order of the pairs; answers are kept in that order too."""
+        known = {pair: self.known.get(frozenset(self.cards[at].code for at in pair)) for pair in pairs}
+        unknown = [pair for pair in pairs if known[pair] is None]
+        self.checks += len(unknown)
+        for pair, answer in zip(unknown, self.threads.map(self._ask, unknown), strict=True):
+            if answer is not None:
+                known[pair] = self._keep(pair, *answer)
+        return [known[pair] for pair in pairs]
+
+    def _ask(self, pair: tuple[int, int]) -> tuple[Reply, rubric.Verdict] | None:
+        """In a thread of its own, with a database connection of its own; None without a usable answer."""
+        first, second = (self.cards[at] for at in pair)
+        key = f"same:{self.study.pk}:{first.pk}:{second.pk}:{rubric.VERSION}"
         try:
-            reply = ask(rubric.ask(ends[0].card(), ends[1].card()), key=key, study=self.study.pk)
-            verdict = rubric.read(reply.data)
+            reply = ask(rubric.ask(first.card(), second.card()), key=key, study=self.study.pk)
+            return reply, rubric.read(reply.data)
         except (LLMError, ValueError):
             return None
+        finally:
+            connection.close()
+
+    def _keep(self, pair: tuple[int, int], reply: Reply, verdict: rubric.Verdict) -> bool:
+        first, second = pair
         judged = MergeProposal(
-            first=ends[0].code, second=ends[1].code, answers=dict(verdict.answers), rubric=rubric.VERSION,
-            distance=cosine_distance(self.vectors[first], self.vectors[second]), call=reply.call_id,
-            rehearsal=reply.rehearsal,
+            first=self.cards[first].code, second=self.cards[second].code, answers=dict(verdict.answers),
+            rubric=rubric.VERSION, distance=cosine_distance(self.vectors[first], self.vectors[second]),
+            call=reply.call_id, rehearsal=reply.rehearsal,
         )  # fmt: skip
         self.kept.append(deciding.keep(study=self.study, judged=judged))
         return verdict.same

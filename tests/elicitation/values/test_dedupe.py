@@ -1,12 +1,13 @@
 """Deduplication: near cards are candidates, a judge decides, chains and shared words join nothing."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from elicitation.values.dedupe import deduplicate, neighbours
+from elicitation.values.dedupe import deduplicate, deduplicate_together, neighbours
 
 
 def angles(*degrees: float) -> np.ndarray:
@@ -98,6 +99,33 @@ def test_the_order_of_asking_is_fixed() -> None:
     vectors = np.random.default_rng(3).normal(size=(60, 4))
     one, two = (deduplicate(vectors, lambda a, b: (a + b) % 3 > 0, threshold=0.3) for _ in range(2))
     assert one == two
+
+
+@pytest.mark.parametrize("at_once", [2, 8, 64])
+def test_asking_several_at_once_asks_the_same_and_ends_the_same_as_one_after_another(at_once: int) -> None:
+    """With a judge who contradicts himself, and now and then gives no answer: everything hangs on the order."""
+    rng = np.random.default_rng(8)
+    vectors = np.eye(8)[rng.integers(8, size=150)] + rng.normal(size=(150, 8)) * 0.25
+    rounds: list[int] = []
+    told: list[tuple[int, int]] = []
+
+    def judge(a: int, b: int) -> bool | None:
+        return [True, True, False, None][(a * 31 + b * 17) % 4]
+
+    def judges(pairs: Sequence[tuple[int, int]]) -> list[bool | None]:
+        assert len({card for pair in pairs for card in pair}) == 2 * len(pairs), "no two about the same card"
+        rounds.append(len(pairs))
+        return [judge(*pair) for pair in pairs]
+
+    one_by_one = deduplicate(vectors, judge, threshold=0.5)
+    together = deduplicate_together(
+        vectors, judges, at_once=at_once, threshold=0.5, told=lambda *now: told.append(now)
+    )
+    assert together == one_by_one
+    assert sum(rounds) == len(together.judgements) > 100
+    assert max(rounds) <= at_once
+    assert len(rounds) < sum(rounds) / 1.5
+    assert told == [(n, together.candidates) for n in range(1, together.candidates + 1)]
 
 
 def test_neighbours_of_five_thousand_cards_take_seconds() -> None:
