@@ -126,7 +126,13 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"confirm_publish": True}
     if CELERY_BROKER_URL.startswith("amqp")
-    else {"visibility_timeout": 900, "unacked_restore_throttle": 1, "queue_order_strategy": "priority"}
+    else {
+        "visibility_timeout": 900,
+        "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",
+        "socket_connect_timeout": 5.0,
+        "socket_timeout": 10.0,  # without it a publish to a broker that hangs waits for ever
+    }
 )
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -16,16 +14,13 @@ from llm.errors import LLMError
 from study.registration.audit import audit
 from study.registration.errors import Refused
 from study.registration.models import Study
+from study.waking import wake
 
 Kind = DeskRun.Kind
 Told = Callable[[int, int], None]
 SILENCE = timedelta(minutes=5)
 WRITTEN_EVERY = timedelta(seconds=1)
 SILENT = "The worker went silent. What it had found is kept: start again, and it goes on where it stopped."
-
-
-NO_QUEUE = "No worker could be told: the queue does not answer. Nothing was begun; try again in a while."
-logger = logging.getLogger(__name__)
 
 
 class GivenUp(Exception):
@@ -35,30 +30,28 @@ class GivenUp(Exception):
 @transaction.atomic
 def ask(*, study: Study, kind: str, by: str, settings: dict[str, Any] | None = None) -> DeskRun:
     """Have a worker search; what is under way already is returned instead. One whose worker has been silent for five
-    minutes counts as lost. Raises Refused before registration."""
+    minutes counts as lost. Raises Refused before registration; for cases, once registered."""
+    from elicitation.runs import tasks
+
     study = Study.objects.select_for_update(no_key=True).defer("draft", "source_text").get(pk=study.pk)
     under_way = DeskRun.objects.filter(study=study, kind=kind, finished_at=None).first()
-    if study.state == Study.State.DRAFT:
-        raise Refused("Register the study first: the model is asked about its registered values.")
+    _refuse_at_the_wrong_time(study, kind)
     if under_way is not None and not is_lost(under_way):
         return under_way
     if under_way is not None:
         finish(under_way, problem=SILENT)
     made = DeskRun.objects.create(study=study, kind=kind, by=by, settings=settings or {})
     audit(study, by, f"asked for {kind}", made.settings)
-    transaction.on_commit(partial(_wake, made))
+    wake(tasks.search, made.pk, lost=lambda why: finish(made, problem=why))
     return made
 
 
-def _wake(one: DeskRun) -> None:
-    """Tell a worker; where the queue does not answer, the row says so at once."""
-    from elicitation.runs import tasks
-
-    try:
-        tasks.search.apply_async((one.pk,), retry=False)
-    except Exception as error:  # whatever a broker's client raises
-        logger.warning("the broker is away, search %s was not begun: %s", one.pk, error)
-        finish(one, problem=NO_QUEUE)
+def _refuse_at_the_wrong_time(study: Study, kind: str) -> None:
+    draft = study.state == Study.State.DRAFT
+    if draft and kind != Kind.CASES:
+        raise Refused("Register the study first: the model is asked about its registered values.")
+    if kind == Kind.CASES and not draft:
+        raise Refused("The study is registered: its cases stay as they are.")
 
 
 def is_lost(one: DeskRun) -> bool:
@@ -136,4 +129,18 @@ def _upgrades(one: DeskRun, told: Told) -> dict[str, Any]:
     return {"result": asdict(done)}
 
 
-WORK: dict[str, Callable[[DeskRun, Told], dict[str, Any]]] = {Kind.MERGES: _merges, Kind.UPGRADES: _upgrades}
+def _cases(one: DeskRun, told: Told) -> dict[str, Any]:
+    """Cases on the subjects that were asked for."""
+    from dataclasses import asdict
+
+    from elicitation.case_drafts.drafting import draft
+
+    done = draft(study=one.study, subjects=one.settings["subjects"], each=one.settings["each"], told=told)
+    return {"result": asdict(done)}
+
+
+WORK: dict[str, Callable[[DeskRun, Told], dict[str, Any]]] = {
+    Kind.MERGES: _merges,
+    Kind.UPGRADES: _upgrades,
+    Kind.CASES: _cases,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from study.registration.actions import name_of
 from study.registration.audit import audit
 from study.registration.errors import Refused
 from study.registration.models import Study
+from study.waking import refuse, wake
 
 LASTS = timedelta(days=7)
 TAKEN_FOR = timedelta(minutes=2)  # then a mail whose worker died is taken by another
@@ -49,7 +51,7 @@ def invite(*, study: Study, email: str, role: str, site: str, by: Any) -> Invita
     except IntegrityError:
         raise Refused(f"{email} is invited already: send that invitation again, or revoke it.") from None
     audit(study, name_of(by), "invited", {"email": made.email, "role": role})
-    tasks.send_invitation.delay_on_commit(made.pk)
+    wake(tasks.send_invitation, made.pk, lost=partial(_not_sent, made.pk))
     return made
 
 
@@ -72,7 +74,13 @@ def resend(*, study: Study, number: int, by: Any) -> None:
     if not held.update(**changes):
         raise Refused("That invitation is not open any more.")
     audit(study, name_of(by), "invited again", {"email": held.get().email})
-    tasks.send_invitation.delay_on_commit(number)
+    wake(tasks.send_invitation, number, lost=partial(_not_sent, number))
+
+
+def _not_sent(number: int, why: str) -> None:
+    """The row says why no mail went, and so does the page."""
+    Invitation.objects.filter(pk=number, sent_at=None).update(problem=why)
+    refuse(f"The invitation is kept, its mail did not go. {why}")
 
 
 @transaction.atomic

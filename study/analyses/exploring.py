@@ -17,6 +17,7 @@ from study.registration.errors import Refused
 from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 from study.tables.columns import columns_of
+from study.waking import wake
 
 STAMP = "EXPLORATORY: not in the registered plan"
 MEANS = ("boolean", "integer", "number")
@@ -57,7 +58,7 @@ def ask(*, study: Study, outcome: str, predictor: str, subgroup: str, value: str
     asked = {"outcome": outcome, "predictor": predictor, "subgroup": subgroup, "value": value}
     made = Exploration.objects.create(study=study, by=by, **asked)
     audit(study, name_of(by), "explored", asked)
-    tasks.explore.delay_on_commit(made.pk)
+    wake(tasks.explore, made.pk, lost=lambda why: _finish(made, problem=why))
     return made
 
 

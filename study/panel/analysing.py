@@ -26,8 +26,10 @@ from study.registration.audit import audit
 from study.registration.errors import Refused
 from study.registration.frozen import current, protocol_of
 from study.registration.models import AuditEntry, Study
+from study.waking import refuse, wake
 
 ASKED = "asked for the analysis"
+NOT_BEGUN = "the analysis was not begun"
 PATIENCE = timedelta(minutes=15)  # longer than any task may take
 
 
@@ -72,7 +74,8 @@ def standing(study: Study) -> dict[str, Any]:
         .defer("html", "results", "flow")
         .select_related("by", "registration")[:20]
     )
-    asked = AuditEntry.objects.filter(study=study, action=ASKED).order_by("-number").first()
+    said = AuditEntry.objects.filter(study=study, action__in=(ASKED, NOT_BEGUN)).order_by("-number").first()
+    asked = said if said is not None and said.action == ASKED else None
     running = [
         r
         for r in runs
@@ -106,12 +109,25 @@ def run(request: HttpRequest, slug: str) -> HttpResponse:
     seen = study_for(request, slug, Right.ANALYSE)
     if not blinding.may_see_outcomes(seen.study):
         return blinded(request, seen, ["Outcomes are blinded until the study is closed."])
-    with transaction.atomic():
-        Study.objects.select_for_update(no_key=True).only("pk").get(pk=seen.study.pk)
-        if not standing(seen.study)["waiting"]:
-            audit(seen.study, name_of(visitor(request)), ASKED)
-            tasks.analyse.delay_on_commit(str(seen.study.pk), request.user.pk)
+    try:
+        _ask(seen.study, visitor(request))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
     return redirect("panel:analysis", slug=slug)
+
+
+@transaction.atomic
+def _ask(study: Study, by: Any) -> None:
+    """Have a worker run the plan unless one is at it. Raises Refused, after the commit, where none could be told."""
+
+    def lost(why: str) -> None:
+        audit(study, "system", NOT_BEGUN, {"reason": why})
+        refuse(why)
+
+    Study.objects.select_for_update(no_key=True).only("pk").get(pk=study.pk)
+    if not standing(study)["waiting"]:
+        audit(study, name_of(by), ASKED)
+        wake(tasks.analyse, str(study.pk), by.pk, lost=lost)
 
 
 @require_POST

@@ -25,6 +25,7 @@ from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 from study.session.models import Session
 from study.tables.progress import Advance, Progress
+from study.waking import wake
 
 ASKED, MADE = "asked for the bundle", "made the bundle"
 SILENCE = timedelta(minutes=5)
@@ -53,7 +54,7 @@ def ask(*, study: Study, by: Any) -> BundleRun:
         _finish(under_way, problem="The worker went silent.")
     made = BundleRun.objects.create(study=study, by=by)
     audit(study, name_of(by), ASKED)
-    tasks.bundle.delay_on_commit(made.pk)
+    wake(tasks.bundle, made.pk, lost=lambda why: _finish(made, problem=why))
     return made
 
 

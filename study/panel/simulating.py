@@ -20,6 +20,7 @@ from study.registration.frozen import current, protocol_of
 from study.registration.known_power import known_power_of
 from study.registration.models import Study
 from study.session.models import Session
+from study.waking import wake
 
 Kind = Simulation.Kind
 SILENCE = timedelta(minutes=5)
@@ -59,7 +60,7 @@ def ask(*, study: Study, kind: str, wanted: int, by: Any, address: str = "") -> 
         f"asked for simulated {'power' if kind == Kind.POWER else 'participants'}",
         {"wanted": wanted},
     )
-    tasks.simulate.delay_on_commit(made.pk)
+    wake(tasks.simulate, made.pk, lost=lambda why: _finish(made, problem=why))
     return made
 
 
@@ -91,7 +92,8 @@ def is_lost(one: Simulation) -> bool:
 def perform(simulation_id: int) -> None:
     """Do the work of one row. Does nothing when another worker has it, or it is done."""
     now = timezone.now()
-    if not Simulation.objects.filter(pk=simulation_id, started_at=None).update(started_at=now, active_at=now):
+    free = Simulation.objects.filter(pk=simulation_id, started_at=None, finished_at=None)
+    if not free.update(started_at=now, active_at=now):
         return
     one = Simulation.objects.select_related("study").get(pk=simulation_id)
     try:

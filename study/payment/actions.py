@@ -22,6 +22,7 @@ from study.registration.frozen import current, protocol_of
 from study.registration.models import Study
 from study.session.identity import fingerprint, seal, unseal
 from study.session.models import Identity, Session
+from study.waking import refuse, wake
 
 MOST = 200  # people a bulk payment of the panel may hold
 RETURN_REASONS = ["Didn't finish the study"]
@@ -52,7 +53,7 @@ def settle(*, study: Study, submissions: Iterable[str], action: str, by: Any) ->
     count = asked.count()
     if count:
         audit(study, name_of(by), f"asked the panel to {action}", {"submissions": count})
-        tasks.tell_panel.delay_on_commit(str(study.pk))
+        wake(tasks.tell_panel, str(study.pk), lost=refuse)
     return count
 
 
@@ -81,7 +82,7 @@ def ask_bonuses(*, study: Study, by: Any) -> None:
     if not may_see_outcomes(study):
         raise Refused("Bonuses are computed once the study is closed: they tell who answered rightly.")
     audit(study, name_of(by), "computed bonuses", {})
-    tasks.compute_bonuses.delay_on_commit(str(study.pk))
+    wake(tasks.compute_bonuses, str(study.pk), lost=refuse)
 
 
 def compute_bonuses(study: Study) -> int:

@@ -16,6 +16,7 @@ from elicitation.values.finding import find
 from elicitation.values.models import MergeState
 from llm.models import Call
 from study.registration.models import AuditEntry, Study
+from study.waking import NO_QUEUE
 from tests.elicitation.merges.pairs import HEARING, SHARES, SILENCE, WORDS, states, with_cards
 from tests.llm.test_workers import _celery_uses as celery_uses
 
@@ -169,6 +170,6 @@ def test_a_queue_that_does_not_answer_is_said_at_once_and_nothing_waits_for_it()
     with celery_uses("redis://127.0.0.1:1/0"):
         one = actions.ask(study=study, kind="merges", by="ada")
     one.refresh_from_db()
-    assert one.problem == actions.NO_QUEUE
+    assert one.problem == NO_QUEUE
     assert one.finished_at is not None
     assert actions.ask(study=study, kind="merges", by="ada").pk != one.pk

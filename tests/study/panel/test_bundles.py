@@ -49,7 +49,7 @@ def boss(client: Client) -> Client:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ids of the bundles that a worker was told of."""
     told: list[int] = []
-    monkeypatch.setattr(tasks.bundle, "delay_on_commit", told.append)
+    monkeypatch.setattr("study.panel.bundling.wake", lambda task, number, lost: told.append(number))
     return told
 
 
@@ -138,6 +138,7 @@ def test_what_is_made_and_downloaded_passes_the_verifier_and_is_on_the_record(
     )
     assert [told for told in actions_told if "bundle" in told[1]] == [
         ("boss", "asked for the bundle"),
+        ("boss", "bundled"),
         ("boss", "made the bundle"),
         ("boss", "downloaded the bundle"),
     ]

@@ -34,7 +34,7 @@ def boss(client: Client) -> Client:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ids of the looks that a worker was told of."""
     told: list[int] = []
-    monkeypatch.setattr(tasks.explore, "delay_on_commit", told.append)
+    monkeypatch.setattr("study.analyses.exploring.wake", lambda task, number, lost: told.append(number))
     return told
 
 

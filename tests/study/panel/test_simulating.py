@@ -30,7 +30,7 @@ def boss(client: Client) -> Client:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ids of the simulations that a worker was told of."""
     told: list[int] = []
-    monkeypatch.setattr(tasks.simulate, "delay_on_commit", told.append)
+    monkeypatch.setattr("study.panel.simulating.wake", lambda task, number, lost: told.append(number))
     return told
 
 
