@@ -25,8 +25,9 @@ from analysis.plan.results import (
     finite,
     plain,
 )
-from analysis.plan.types import Contrast, Criterion, Hypothesis, Model, Plan, Scalar
+from analysis.plan.types import Contrast, Hypothesis, Model, Plan
 from analysis.plan.verdicts import holm, judge, p_value
+from analysis.plan.words import contrast_text, criterion_text
 
 ESTIMATORS = {
     "gaussian": "linear mixed model by REML",
@@ -159,29 +160,6 @@ def _judged(plan: Plan, asked: Asked, p: float | None, adjusted: float | None, s
         reason=verdict.reason,
         role=asked.fitted.spec.role if asked.fitted else "primary",
     )
-
-
-def contrast_text(contrast: Contrast) -> str:
-    """The estimand in one line: 'arm: hedged − control, where ai_correct is false'."""
-    text = f"{contrast.factor}: {_word(contrast.level)} − {_word(contrast.reference)}"
-    if contrast.within is not None:
-        w = contrast.within
-        text = f"({text}) at {w.factor} {_word(w.level)} less the same at {w.factor} {_word(w.reference)}"
-    fixed = " and ".join(f"{name} is {_word(value)}" for name, value in contrast.at.items())
-    return f"{text}, where {fixed}" if fixed else text
-
-
-def _word(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def criterion_text(criterion: Criterion) -> str:
-    """What the contrast must be: 'below 0', 'between −0.2 and 0.2'."""
-    if criterion.bounds is not None:
-        low, high = criterion.bounds
-        return f"between {low:g} and {high:g}"
-    word = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}[criterion.op]
-    return f"{word} {criterion.value:g}"
 
 
 def model_result(plan: Plan, fitted: Fitted) -> ModelResult:

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 
-from study.analyses.actions import analyse
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
 from study.evidence import (
@@ -132,6 +131,8 @@ def _run(study: Study, by: Person, step: Step, progress: Progress) -> AnalysisRu
     changed = records.sessions_of(study).last_change()
     if latest is not None and (changed is None or changed < latest.started_at):
         return latest
+    from study.analyses.actions import analyse  # brings statistics
+
     step("analysis")
     made = analyse(study=study, by=by, step=step, progress=progress).run
     made.refresh_from_db()  # as the database gives it back, so that a second bundle has the same bytes

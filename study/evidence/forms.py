@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from analysis.plan.hypotheses import contrast_text, criterion_text
 from analysis.plan.types import Exclusion, Hypothesis, Model, Outcome, Rule
+from analysis.plan.words import contrast_text, criterion_text
 from study.analyses.models import AnalysisRun
 from study.analyses.wording import number, p_value
 from study.evidence.records import write_json

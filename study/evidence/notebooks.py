@@ -89,7 +89,7 @@ def confirmatory(study: Study, protocol: Protocol, more: Iterable[Chapter] = ())
         new_markdown_cell(_headed(f"# {title}: the registered analysis\n\nThe plan as it was registered, on the tidy "
                                   "tables of this folder. Nothing is chosen here.", study)),
         new_code_cell(START),
-        new_code_cell("tables = reproduce.load(BUNDLE, reproduce.ANALYSED)\nplan = reproduce.plan_of(BUNDLE)\n"
+        new_code_cell("tables = reproduce.load_analysed(BUNDLE)\nplan = reproduce.plan_of(BUNDLE)\n"
                       "{name: table.shape for name, table in tables.items()}"),
         new_code_cell("results = reproduce.rerun(BUNDLE, tables)\nresults.sample.model_dump(exclude={'rules'})"),
         new_markdown_cell("## Verdicts"), new_code_cell(TABLE), new_code_cell(FIGURE),

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ TOLERANCE = 1e-9
 TABLES = ("participants", "trials", "responses", "events")
 ANALYSED = ("participants", "trials")
 """Tables that a plan can speak of."""
+ROWS_AT_ONCE = 50_000
 UNCOMPARED = ("versions",)
 EMPTY = ("stratum",)
 """Text columns in which an empty cell is an empty text and not a missing value."""
@@ -36,26 +37,45 @@ def file_name(table: str) -> str:
     return f"table-{table}_data.csv"
 
 
-def load(bundle: str | Path, names: Iterable[str] = TABLES) -> dict[str, Any]:
-    """Tidy tables by name, typed as the codebook says (from the CSV files, which verify.py checks)."""
+def load(
+    bundle: str | Path, names: Iterable[str] = TABLES, *, wanted: Callable[[Any], Any] = list
+) -> dict[str, Any]:
+    """Tidy tables by name, typed as the codebook says (from the CSV files, which verify.py checks).
+
+    wanted: of the names of a table's columns, those to be read (all)."""
     folder = Path(bundle) / "data"
     columns = _read(folder / "codebook.csv")
-    return {name: _table(folder / file_name(name), columns[columns["table"] == name]) for name in names}
+    return {
+        name: _table(folder / file_name(name), columns[columns["table"] == name], wanted) for name in names
+    }
 
 
-def _table(path: Path, columns: Any) -> Any:
-    """Column after column, so that only one is held as text and as what it is."""
+def load_analysed(bundle: str | Path) -> dict[str, Any]:
+    """The tables that a plan can speak of, with the columns that the registered one can name."""
+    from analysis.plan.columns import may_name
+
+    plan = plan_of(bundle)
+    trials = load(bundle, ["trials"], wanted=lambda columns: may_name(plan, columns))
+    return load(bundle, ["participants"]) | trials
+
+
+def _table(path: Path, columns: Any, wanted: Callable[[Any], Any]) -> Any:
+    """Some thousand rows at a time, so that few are held as text and as what they are."""
     import pandas as pd
 
-    raw = _read(path)
     known = {row["column"]: row for _, row in columns.iterrows()}
-    return pd.DataFrame({name: _typed(raw.pop(name), known[name]) for name in list(raw)})
+    chosen = list(wanted(list(known)))
+    parts = [
+        pd.DataFrame({name: _typed(raw[name], known[name]) for name in raw})
+        for raw in _read(path, usecols=chosen, chunksize=ROWS_AT_ONCE)
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, **also: Any) -> Any:
     import pandas as pd
 
-    return pd.read_csv(path, dtype="str", keep_default_na=False, lineterminator="\n")
+    return pd.read_csv(path, dtype="str", keep_default_na=False, lineterminator="\n", **also)
 
 
 def _typed(cells: Any, column: Any) -> Any:
@@ -111,7 +131,7 @@ def rerun(bundle: str | Path, tables: dict[str, Any] | None = None) -> Any:
     """The registered plan on the bundle's tables (loaded, unless they are at hand)."""
     from analysis.plan.runner import run
 
-    return run(plan_of(bundle), tables or load(bundle, ANALYSED))
+    return run(plan_of(bundle), tables or load_analysed(bundle))
 
 
 def differences(first: Any, second: Any, *, where: str = "", tolerance: float = TOLERANCE) -> Iterator[str]:

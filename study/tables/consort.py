@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.plan.results import Sample
+if TYPE_CHECKING:  # the results' types bring statistics, which a count of people does not need
+    from analysis.plan.results import Sample
 
 ENDINGS = ("complete", "withdrawn", "failed_check", "screened_out", "unfinished")
 
