@@ -1,7 +1,7 @@
 """The moral graph: from votes on who became wiser to ranked values, with intervals.
 
 `build` is the way in. The other modules answer questions about the result: `pairwise` (a model of the
-votes beside PageRank), `bridging` (agreement between groups), `influence` (coordinated votes), `criteria`
+votes beside PageRank), `bridging` (agreement between groups), `stories` (what the stories themselves do), `influence` (coordinated votes), `criteria`
 (six criteria for an alignment target), `endless` (the graph that endless votes would give) and `exchange` (files).
 """
 
