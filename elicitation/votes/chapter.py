@@ -28,16 +28,13 @@ def results(study: Study) -> dict[str, Any] | None:
 
 
 BUILD = f"""\
-from analysis import moral_graph
+from analysis.moral_graph.again import graph_of
 from analysis.moral_graph.told import told as numbers_of
 
 reported_graph = json.loads((BUNDLE / "results" / "{NAME}.json").read_text(encoding="utf-8"))
 elicited = reproduce.load(BUNDLE, ["votes", "cards"])
 votes, cards = elicited["votes"], elicited["cards"]
-judged = votes[votes["from_value"] != votes["to_value"]]  # by the mapping both ends may be one value
-judged = judged.astype({{"verdict": "str"}}).fillna({{"context": ""}})
-graph = moral_graph.build(judged, duplicates="first",
-                          resamples=reported_graph["resamples"], seed=reported_graph["seed"])
+graph = graph_of(votes, resamples=reported_graph["resamples"], seed=reported_graph["seed"])
 ranked = graph.values.assign(title=graph.values["value"].map(cards.set_index("card")["title"]))
 print(f"{{graph.votes}} votes of {{graph.participants}} people")"""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -30,13 +32,15 @@ from study.evidence import (
 from study.phrasing import provenance
 from study.protocol.types import Protocol
 from study.registration.actions import Person, name_of
+from study.registration.audit import audit
 from study.registration.errors import WrongState
 from study.registration.frozen import current, protocol_of
 from study.registration.models import AuditEntry, Registration, Study
 from study.session.sealing import check_seal, seal
 from study.tables.progress import Progress, quiet
 
-MANIFEST = "MANIFEST.sha256"
+MANIFEST, ABOUT, CODE = "MANIFEST.sha256", "bundle.json", "code/"
+BUNDLED = "bundled"
 SQUEEZE = 2
 """Of zlib's nine levels: most of a large bundle are hashes and salts, which no level makes smaller."""
 VERIFIER = Path(__file__).with_name("verify.py")
@@ -84,7 +88,6 @@ def write(
     check_seal(study)
     registered = list(study.registrations.order_by("version").select_related("registered_by", "approved_by"))
     protocols = {r.version: protocol_of(r.pk) for r in registered}
-    head = AuditEntry.objects.filter(study=study).order_by("-number").values_list("link", flat=True)[0]
     _evidence(study, registered, protocols, folder)
     step("answers and tables")
     written = data.write(study, folder, progress=progress)
@@ -95,17 +98,20 @@ def write(
     _models(study, protocols, folder / "models")
     protocol = protocols[max(protocols)]
     forms.write(study, registered, protocol, folder / "forms", run)
-    texts = declared.free_texts(protocol)
-    small = written.small_cells()
-    _pages(
-        study, protocol, registered, head, small, texts, folder
-    )  # by bundle.json a notebook finds its bundle
+    _fixed(study, protocol, registered[0], folder)
+    (folder / ABOUT).touch()  # by it a notebook finds its bundle; filled when the log's last link is known
     if execute:
         step("notebooks")
     notebooks.write(study, protocol, folder, execute=execute)
-    standards.write(study, protocol, folder)
     step("hashes and zip")
-    manifest = write_manifest(folder)
+    hashes = {path: digest for path, digest in hashes_of(folder).items() if path != ABOUT}
+    head = _log(study, hashes, by, folder)
+    texts, small = declared.free_texts(protocol), written.small_cells()
+    _about(study, protocol, registered[0], head, folder)
+    readme = pages.readme(study, protocol, registered[0], head, small, texts)
+    (folder / "README.md").write_text(readme, encoding="utf-8", newline="\n")
+    standards.write(study, protocol, folder)
+    manifest = write_manifest(folder, hashes)
     archive = zipped(folder)
     return Bundle(folder, archive, len(manifest), _sha256(folder / MANIFEST), head, small, texts)
 
@@ -151,7 +157,6 @@ def _evidence(
         registered[0].revealed_seed() + "\n", encoding="ascii", newline="\n"
     )
     records.schedule(study, codes, folder / "registration" / "schedule.csv")
-    records.log(study, folder / "log" / "audit.jsonl")
     records.returns(study, codes, folder / "log" / "returns.jsonl")
     records.sessions(study, folder / "evidence" / "sessions.jsonl")
     records.write_lines(folder / "stimuli" / "stimuli.jsonl", stimuli.rows(protocols))
@@ -185,15 +190,35 @@ def _models(study: Study, protocols: dict[int, Protocol], folder: Path) -> None:
     (folder / "guide-llm.md").write_text(modelcalls.as_markdown(points), encoding="utf-8", newline="\n")
 
 
-def _pages(
-    study: Study,
-    protocol: Protocol,
-    registered: list[Registration],
-    head: str,
-    small: list[str],
-    texts: list[str],
-    folder: Path,
-) -> None:
+def _fixed(study: Study, protocol: Protocol, first: Registration, folder: Path) -> None:
+    """Licence, citation, and the verifier."""
+    text = {"LICENCE.txt": pages.licence(protocol), "CITATION.cff": pages.citation(study, protocol, first)}
+    for name, content in text.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    shutil.copyfile(VERIFIER, folder / "verify.py")
+
+
+def _log(study: Study, hashes: dict[str, str], by: Person, folder: Path) -> str:
+    """The log, which takes in the hashes of all that was written before it, so that its last link vouches for them;
+    returns that link. A bundle of the same files adds no second entry."""
+    told = vouched(hashes)
+    last = AuditEntry.objects.filter(study=study, action=BUNDLED).order_by("-number").first()
+    if last is None or last.data["files"] != told:
+        audit(study, name_of(by), BUNDLED, {"files": told})
+    path = folder / "log" / "audit.jsonl"
+    records.log(study, path)
+    end = path.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
+    return str(json.loads(end)["link"])
+
+
+def vouched(hashes: dict[str, str]) -> dict[str, str]:
+    """Hash by path as the log keeps it: of `code/` one over its lines as they stand in the manifest."""
+    code = {path: digest for path, digest in hashes.items() if path.startswith(CODE)}
+    others = {path: digest for path, digest in hashes.items() if path not in code}
+    return others | {CODE: hashlib.sha256(_listed(code).encode()).hexdigest()}
+
+
+def _about(study: Study, protocol: Protocol, first: Registration, head: str, folder: Path) -> None:
     about: dict[str, Any] = {
         "heed_bundle": 1,
         "study": str(study.pk),
@@ -204,19 +229,11 @@ def _pages(
         "places": study.places,
         "opened_at": records.when(study.opened_at),
         "closed_at": records.when(study.closed_at),
-        "registration_sha256": registered[0].sha256,
-        "seed_commitment": registered[0].seed_commitment,
+        "registration_sha256": first.sha256,
+        "seed_commitment": first.seed_commitment,
         "log_head": head,
     }
-    records.write_json(folder / "bundle.json", about)
-    text = {
-        "README.md": pages.readme(study, protocol, registered[0], head, small, texts),
-        "LICENCE.txt": pages.licence(protocol),
-        "CITATION.cff": pages.citation(study, protocol, registered[0]),
-    }
-    for name, content in text.items():
-        (folder / name).write_text(content, encoding="utf-8", newline="\n")
-    shutil.copyfile(VERIFIER, folder / "verify.py")
+    records.write_json(folder / ABOUT, about)
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -225,12 +242,21 @@ def files_of(folder: Path) -> Iterator[Path]:
     yield from sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def write_manifest(folder: Path) -> dict[str, str]:
-    """`MANIFEST.sha256`, in the form that `sha256sum --check` reads; returns hash by path."""
-    hashes = {path.relative_to(folder).as_posix(): _sha256(path) for path in files_of(folder)}
-    lines = "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
-    (folder / MANIFEST).write_text(lines, encoding="utf-8", newline="\n")
+def write_manifest(folder: Path, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """`MANIFEST.sha256`, in the form that `sha256sum --check` reads; returns hash by path. known: hashes at hand."""
+    hashes = hashes_of(folder, known)
+    (folder / MANIFEST).write_text(_listed(hashes), encoding="utf-8", newline="\n")
     return hashes
+
+
+def hashes_of(folder: Path, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Hash by path of every file but the manifest."""
+    paths = {path.relative_to(folder).as_posix(): path for path in files_of(folder)}
+    return {name: known.get(name) or _sha256(path) for name, path in paths.items()}
+
+
+def _listed(hashes: Mapping[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
 
 
 def _sha256(path: Path) -> str:

@@ -79,7 +79,7 @@ def aspredicted(protocol: Protocol, existing: str) -> Form:
         Field("sample", "7) How many observations will be collected, or what will determine it?", sample(protocol)),
         Field("other", "8) Anything else you would like to pre-register?", other(protocol)),
         Field("name", "Title", say(protocol.title)),
-        Field("study_type", "Type of study", "Experiment"),
+        Field("study_type", "Type of study", "Experiment" if len(protocol.arms) > 1 else "Other"),
     ]  # fmt: skip
     return Form("aspredicted", f"AsPredicted: {say(protocol.title)}", fields)
 
@@ -89,7 +89,7 @@ def osf(protocol: Protocol, existing: str) -> Form:
     say = protocol.say
     fields = [
         Field("hypotheses", "Hypotheses", hypotheses(protocol)),
-        Field("study_type", "Study type", "Experiment: participants are randomly assigned to conditions."),
+        Field("study_type", "Study type", study_type(protocol)),
         Field("blinding", "Blinding", blinding(protocol)),
         Field("study_design", "Study design", design(protocol)),
         Field("randomisation", "Randomisation", randomisation(protocol)),
@@ -98,7 +98,7 @@ def osf(protocol: Protocol, existing: str) -> Form:
         Field(
             "sample_size",
             "Sample size",
-            f"{protocol.sample.target} completed participants over all conditions.",
+            how_many(protocol),
         ),
         Field("sample_size_rationale", "Sample size rationale", protocol.sample.rationale or UNSAID),
         Field("stopping_rule", "Stopping rule", stopping(protocol)),
@@ -128,10 +128,11 @@ def _listed(lines: Iterable[str]) -> str:
 
 
 def hypotheses(protocol: Protocol) -> str:
-    return (
-        _listed(_hypothesis(h) for h in protocol.plan.hypotheses)
-        or "None: everything in this study is exploratory."
-    )
+    if protocol.plan.hypotheses:
+        return _listed(_hypothesis(h) for h in protocol.plan.hypotheses)
+    return "\n".join(
+        ["None: everything in this study is exploratory.", _listed(protocol.exploratory)]
+    ).strip()
 
 
 def _hypothesis(h: Hypothesis) -> str:
@@ -152,13 +153,16 @@ def _outcome(o: Outcome) -> str:
 
 
 def conditions(protocol: Protocol) -> str:
-    return f"{len(protocol.arms)} conditions, between participants:\n" + _listed(
-        _arm(a, protocol) for a in protocol.arms
-    )
+    listed = _listed(_arm(a, protocol) for a in protocol.arms)
+    if len(protocol.arms) == 1:
+        return f"None: one condition, which everybody meets.\n{listed}"
+    return f"{len(protocol.arms)} conditions, between participants:\n{listed}"
 
 
 def _arm(arm: Arm, protocol: Protocol) -> str:
-    text = f"{arm.label} ({arm.id})" + (f": {arm.description}" if arm.description else "")
+    text = (f"{arm.label} ({arm.id})" + (f": {arm.description}" if arm.description else "")).rstrip(".")
+    if not protocol.items:
+        return f"{text}."
     if not arm.advice:
         return f"{text}. No AI answer is shown."
     phrasing = protocol.phrasings_by_id[arm.phrasing]
@@ -172,7 +176,13 @@ def _arm(arm: Arm, protocol: Protocol) -> str:
 def analyses(protocol: Protocol) -> str:
     labels = {o.id: o.label for o in protocol.plan.outcomes}
     models = _listed(_model(m, labels) for m in protocol.plan.models)
-    return f"{models or UNSAID}\nMultiplicity: {_multiplicity(protocol)}"
+    if not models:
+        return (
+            "No model: outcomes are described by their means and shares with 95 % intervals."
+            if labels
+            else UNSAID
+        )
+    return f"{models}\nMultiplicity: {_multiplicity(protocol)}"
 
 
 def _model(m: Model, labels: dict[str, str]) -> str:
@@ -194,8 +204,10 @@ def _rules(rules: Sequence[Rule]) -> str:
 
 def exclusions(protocol: Protocol) -> str:
     population = "everybody who was assigned" if protocol.plan.population == "all" else "those who completed"
-    rules = _listed(_exclusion(e) for e in protocol.plan.exclusions) or "- Nobody else is left out."
-    return f"Analysed are {population}, less:\n{rules}"
+    rules = _listed(_exclusion(e) for e in protocol.plan.exclusions)
+    if not rules:
+        return f"Analysed are {population}; nobody of them is left out."
+    return f"Analysed are {population}. Rules are applied to them in this order:\n{rules}"
 
 
 def _exclusion(e: Exclusion) -> str:
@@ -205,8 +217,12 @@ def _exclusion(e: Exclusion) -> str:
 
 
 def sample(protocol: Protocol) -> str:
-    how_many = f"{protocol.sample.target} completed participants over all conditions."
-    return f"{how_many} {protocol.sample.rationale}\n{stopping(protocol)}"
+    return f"{how_many(protocol)} {protocol.sample.rationale}\n{stopping(protocol)}"
+
+
+def how_many(protocol: Protocol) -> str:
+    over = " over all conditions" if len(protocol.arms) > 1 else ""
+    return f"{protocol.sample.target} completed participants{over}."
 
 
 def stopping(protocol: Protocol) -> str:
@@ -214,11 +230,21 @@ def stopping(protocol: Protocol) -> str:
     return (protocol.sample.stopping or UNSAID) + until
 
 
+def study_type(protocol: Protocol) -> str:
+    if len(protocol.arms) > 1:
+        return "Experiment: participants are randomly assigned to conditions."
+    return "Other: everybody meets the same condition; nobody is assigned to one at random."
+
+
 def blinding(protocol: Protocol) -> str:
+    told = (
+        "Participants are not told their condition or that there are others before the debrief."
+        if len(protocol.arms) > 1
+        else "There is one condition, and nothing about it to be blind to."
+    )
     return (
-        "Participants are not told their condition or that there are others before the debrief. Nobody sees outcomes "
-        "by condition before collection is closed; an early opening is possible only on the record and stands in the "
-        "report."
+        f"{told} Nobody sees outcomes before collection is closed; an early opening is possible only on the record and "
+        "stands in the report."
     )
 
 
@@ -228,19 +254,27 @@ def design(protocol: Protocol) -> str:
         if protocol.paradigm == "two-stage"
         else "one-stage"
     )
-    return (
-        f"{len(protocol.arms)} conditions between participants; {len(protocol.items)} items within each; {two}. "
-        f"The flow: {', '.join(f'{s.kind} ({s.id})' for s in protocol.flow)}."
-    )
+    arms, items = len(protocol.arms), len(protocol.items)
+    between = f"{arms} conditions between participants" if arms > 1 else "One condition"
+    within = f"; {_counted(items, 'item')} within each; {two}" if items else ""
+    summary = f"{protocol.say(protocol.summary)}\n\n" if protocol.summary else ""
+    return f"{summary}{between}{within}. The flow: {', '.join(f'{s.kind} ({s.id})' for s in protocol.flow)}."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def randomisation(protocol: Protocol) -> str:
     r = protocol.randomisation
+    order = f" Item order: {r.item_order}." if protocol.items else ""
+    if len(protocol.arms) == 1:
+        return f"Nobody is assigned to a condition at random: there is one.{order}"
     weights = sum(arm.weight for arm in protocol.arms) * r.repeats
     strata = f" within strata of {', '.join(r.strata)}" if r.strata else ""
     return (
         f"Permuted blocks of {weights}{strata}, drawn at registration from a seed whose SHA-256 is published then; "
-        f"assigned after the stage '{r.after}'. Item order: {r.item_order}. Returned places are filled first."
+        f"assigned after the stage '{r.after}'.{order} Returned places are filled first."
     )
 
 
@@ -278,7 +312,9 @@ def transformations(protocol: Protocol) -> str:
 
 def inference(protocol: Protocol) -> str:
     alphas = sorted({h.alpha for h in protocol.plan.hypotheses})
-    levels = ", ".join(f"{a:g}" for a in alphas) or "none"
+    if not alphas:
+        return "None: nothing is tested. Intervals are 95 % and support no claim by themselves."
+    levels = ", ".join(f"{a:g}" for a in alphas)
     return (
         f"α = {levels}, two-sided (equivalence: two one-sided tests). Multiplicity: {_multiplicity(protocol)}. "
         "A verdict is supported, contradicted, inconclusive or not evaluable, by a rule fixed at registration."
@@ -316,7 +352,11 @@ def methods(
         f"## Analysis\n\n{analyses(protocol)}\n\n{inference(protocol)}\n\n{exclusions(protocol)}",
     ]
     if run and run.results:
-        parts.append("# Results (draft)\n\n" + "\n".join(_told(h) for h in run.results["hypotheses"]))
+        parts.append(f"# Deviations from the registered plan (computed)\n\n{_deviations(run)}")
+        verdicts = "\n".join(_told(h) for h in run.results["hypotheses"])
+        parts.append(
+            f"# Results (draft)\n\n{verdicts or 'No hypothesis was registered: all results are exploratory.'}"
+        )
         versions = ", ".join(f"{name} {version}" for name, version in sorted(run.results["versions"].items()))
         parts.append(f"Computed with {versions}.")
     if study.mode != Study.Mode.REAL:
@@ -328,7 +368,14 @@ def _amended(registered: Sequence[Registration]) -> str:
     if len(registered) == 1:
         return "it was never amended."
     reasons = "; ".join(f"version {r.version}: {r.reason}" for r in registered[1:])
-    return f"it was amended {len(registered) - 1} times ({reasons})."
+    times = "once" if len(registered) == 2 else f"{len(registered) - 1} times"
+    return f"it was amended {times} ({reasons.rstrip('.')})."
+
+
+def _deviations(run: AnalysisRun) -> str:
+    """What a paper has to say: the points of the deviation report that differ from the plan."""
+    found = [f"{d['point']}: {d['finding']}" for d in run.deviations if d["level"] == "deviation"]
+    return _listed(found) or "None was found by the report's checks."
 
 
 def _flow(flow: dict[str, Any]) -> str:
@@ -342,7 +389,7 @@ def _flow(flow: dict[str, Any]) -> str:
 def _told(h: dict[str, Any]) -> str:
     e = h["estimate"]
     if e["value"] is None:
-        return f"- {h['sentence']} Not evaluable: {h['reason']}."
+        return f"- {h['sentence']} Not evaluable: {h['reason'].rstrip('.')}."
     where = f"{number(e['value'])}, 95 % interval {number(e['low'])} to {number(e['high'])}"
     verdict = f"{h['sentence']} {h['verdict'].capitalize()}"
     return f"- {verdict}: {h['contrast']}, {where} ({h['unit']}), p {p_value(h['p_adjusted'])}."

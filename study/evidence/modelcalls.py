@@ -61,7 +61,6 @@ def sheet(protocol: Protocol, calls: Sequence[Mapping[str, Any]]) -> list[dict[s
     failed = sum(call["state"] == "failed" for call in calls)
     times = sorted(str(call["asked_at"]) for call in calls)
     templates = sorted({f"{call['template']} version {call['template_version']}" for call in calls})
-    settings = {repr(call["sampling"]) for call in calls if call["sampling"]}
     fallbacks = sum(bool(call["fallback_shown"]) for call in calls)
     registered = protocol.model.model_dump(mode="json") if protocol.model else "none"
     points = [
@@ -71,7 +70,7 @@ def sheet(protocol: Protocol, calls: Sequence[Mapping[str, Any]]) -> list[dict[s
         ("Time of use", f"{times[0]} to {times[-1]}"),
         ("Access", "HTTP interface of a compatible service; one gateway, every request recorded"),
         ("Fingerprints of the service", _counted(calls, "fingerprint") or "none given by the service"),
-        ("Parameters", "; ".join(sorted(settings)) or "none recorded"),
+        ("Parameters", _settings(calls) or "none recorded"),
         ("Prompts", f"{'; '.join(templates)}; in full in calls.jsonl where no participant had a part"),
         ("Purposes", _counted(calls, "purpose")),
         ("Calls", f"{len(calls)} calls; {_sum(calls, 'tokens_in')} tokens in, {_sum(calls, 'tokens_out')} out"),
@@ -86,6 +85,20 @@ def sheet(protocol: Protocol, calls: Sequence[Mapping[str, Any]]) -> list[dict[s
 def _counted(calls: Sequence[Mapping[str, Any]], name: str) -> str:
     counts = Counter(str(call[name]) for call in calls if call[name])
     return ", ".join(f"{value} ({count})" for value, count in counts.most_common())
+
+
+def _settings(calls: Sequence[Mapping[str, Any]]) -> str:
+    """Each setting that was used, with its seeds in one line."""
+    seeds: dict[str, set[Any]] = {}
+    for call in calls:
+        if sampling := call["sampling"]:
+            rest = ", ".join(f"{name} {value}" for name, value in sorted(sampling.items()) if name != "seed")
+            seeds.setdefault(rest, set()).add(sampling.get("seed"))
+    told = {
+        rest: ", ".join(sorted((str(s) for s in found), key=lambda s: (len(s), s)))
+        for rest, found in seeds.items()
+    }
+    return "; ".join(f"{rest}, seed {found}" for rest, found in sorted(told.items()))
 
 
 def _sum(calls: Sequence[Mapping[str, Any]], name: str) -> int:

@@ -21,11 +21,13 @@ LICENCES = {
 
 README = """# {title}
 
-{stamp}A study registered, run and analysed with Heed. Everything needed to check it is in this folder; no database and
-no network are needed.
+{stamp}A study registered, run and analysed with Heed. Everything needed to check it is in this folder; no database is needed,
+and a network only to install published packages.
 
-    python verify.py .          # standard library only: hashes, schedule, log, chains, data, exclusions, counts
-    jupyter execute notebooks/confirmatory.ipynb      # the registered plan again, from these files alone
+    python verify.py .                             # Python alone: hashes, schedule, log, chains, data, exclusions, counts
+    pip install -r code/requirements.txt           # the exact versions of what the analysis was computed with
+    python code/reproduce.py .                     # the registered plan again; every number is compared with the report's
+    pip install jupyter && jupyter execute notebooks/confirmatory.ipynb          # the same to look at
 
 | | |
 |---|---|
@@ -35,8 +37,10 @@ no network are needed.
 
 These three values are what to compare with whatever was published elsewhere. A folder can only prove that it agrees
 with itself; that it is the folder of this registration is proven by values that its makers can no longer change:
-`python verify.py . --registration HEX --seed-commitment HEX --head HEX`. A participant checks with the receipt of their
-last page: `python verify.py . --receipt HEX`.
+`python verify.py . --registration HEX --seed-commitment HEX --head HEX`, and `--manifest HEX` for the hash of
+`MANIFEST.sha256`. The log's last link vouches for every file that was written before it, the report, the figures and the
+notebooks among them. A participant checks with the receipt of their last page: `python verify.py . --receipt HEX`.
+Begin to read with `results/report.html`.
 
 ## What is where
 
@@ -52,7 +56,10 @@ last page: `python verify.py . --receipt HEX`.
 | `forms/` | the registration as AsPredicted and OSF forms; a draft of the methods |
 | `notebooks/`, `code/` | the analysis to run again, and the code it needs |
 | `models/` | the record of model calls, where the study made any |
-| `datapackage.json`, `croissant.json`, `ro-crate-metadata.json` | the same for programs that know these standards |
+| `datapackage.json`, `croissant.json`, `ro-crate-metadata.json`, `dataset_description.json` | the same for programs \
+that know these standards |
+| `verify.py`, `bundle.json` | the verifier; which study this is, and the values above |
+| `LICENCE.txt`, `CITATION.cff` | what you may do with it, and how to cite it |
 | `MANIFEST.sha256` | the hash of every file |
 
 {small}{texts}Participants are named by a random code. Panel ids, links and contact data are in none of these files.

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import venv
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +167,54 @@ def numbers(value: Any) -> int:
 
 
 def compare(bundle: str | Path) -> tuple[int, list[str]]:
-    """(numbers compared, differences) between the report's results and a run of now."""
+    """(numbers compared, differences) between reported results and a run of now, and between Parquet and CSV files."""
     told, now = reported(bundle).model_dump(mode="json"), rerun(bundle).model_dump(mode="json")
-    return numbers(told), list(differences(told, now))
+    count, found = numbers(told), list(differences(told, now))
+    for name, before, after in chapters(bundle):
+        count += numbers(before)
+        found += differences(before, after, where=name)
+    return count, found + list(unlike(bundle))
+
+
+def chapters(bundle: str | Path) -> Iterator[tuple[str, Any, Any]]:
+    """Name, reported and new numbers of each file of results that a module `analysis.NAME.again` finds again."""
+    for path in sorted((Path(bundle) / "results").glob("*.json")):
+        if find_spec(f"analysis.{path.stem}") and find_spec(f"analysis.{path.stem}.again"):
+            told = json.loads(path.read_text(encoding="utf-8"))
+            again = import_module(f"analysis.{path.stem}.again").again
+            yield path.stem, told, again(lambda name: load(bundle, [name])[name], told)
+
+
+def unlike(bundle: str | Path) -> Iterator[str]:
+    """Where a table's Parquet file says something else than its CSV file, column by column."""
+    import pandas as pd
+
+    folder = Path(bundle) / "data"
+    for name in _read(folder / "codebook.csv")["table"].unique():
+        path = folder / f"{name}.parquet"
+        if not path.exists():
+            yield f"{path.name} is missing"
+            continue
+        listed, typed = load(bundle, [name])[name], pd.read_parquet(path)
+        if list(listed) != list(typed) or len(listed) != len(typed):
+            yield f"{path.name} has other columns or rows than {file_name(name)}"
+            continue
+        for column in listed:
+            if count := _unlike(listed[column], typed[column]):
+                yield f"{path.name}: {column} differs from {file_name(name)} in {count} rows"
+
+
+def _unlike(listed: Any, typed: Any) -> int:
+    """Rows in which two columns differ: numbers by more than the tolerance, all else at all. A CSV file cannot tell an
+    empty text from a missing one."""
+    import numpy as np
+    import pandas as pd
+
+    if pd.api.types.is_float_dtype(listed.dtype):
+        a, b = (column.to_numpy(dtype="float64", na_value=np.nan) for column in (listed, typed))
+        return int((~np.isclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)).sum())
+    first, second = (column.astype("object").mask(column.isna(), "") for column in (listed, typed))
+    return int((first != second).sum())
 
 
 def afresh(bundle: Path) -> int:

@@ -7,7 +7,7 @@ from the registered rules, verdicts from estimates. What differs is named. Exit 
 found, 2 no bundle. docs/reference/verifier.md describes every check, so that anybody can write another verifier.
 
 What it cannot see: a folder rewritten as a whole. Against that compare with values that were published when the study
-was registered and closed: --registration, --seed-commitment, --head; and with participants' receipts: --receipt.
+was registered and closed: --registration, --seed-commitment, --head, --manifest; and with participants' receipts: --receipt.
 """
 
 # Read by strangers on any machine, so it is one file, and its few types are said in words.
@@ -292,13 +292,8 @@ def check_manifest(bundle, report):
             report.wrong("manifest", f"MANIFEST.sha256 holds a line that is none: {line[:40]!r}.")
             continue
         listed[found[2]] = found[1]
-    there = {p.relative_to(bundle.root).as_posix(): p for p in bundle.root.rglob("*") if p.is_file()}
+    there = dict(files(bundle))
     there.pop("MANIFEST.sha256", None)
-    there = {
-        name: path
-        for name, path in there.items()
-        if "__pycache__/" not in name and ".ipynb_checkpoints" not in name
-    }
     report.many("manifest", (f"{name} is missing." for name in sorted(set(listed) - set(there))))
     report.many("manifest", (f"{name} is not in the manifest." for name in sorted(set(there) - set(listed))))
     report.many(
@@ -309,6 +304,14 @@ def check_manifest(bundle, report):
             if _file_sha256(there[name]) != listed[name]
         ),
     )
+
+
+def files(bundle):
+    """Path and place of every file; what a notebook leaves behind when it runs aside."""
+    for path in bundle.root.rglob("*"):
+        name = path.relative_to(bundle.root).as_posix()
+        if path.is_file() and "__pycache__/" not in name and ".ipynb_checkpoints" not in name:
+            yield name, path
 
 
 def _file_sha256(path):
@@ -548,6 +551,35 @@ def check_log(bundle, report):
     for needed in ("registered", "opened", "closed", "sealed"):
         if actions.count(needed) != 1:
             report.wrong("log", f"The log has {actions.count(needed)} entries '{needed}'; there must be one.")
+
+
+UNVOUCHED = ("MANIFEST.sha256", "bundle.json", "README.md", "log/audit.jsonl", "datapackage.json", "croissant.json",
+             "ro-crate-metadata.json", "dataset_description.json", ".psychds-ignore")  # fmt: skip
+"""Files that name the log's last link, or are written after it."""
+
+
+def check_files(bundle, report):
+    """The log's last entry `bundled` vouches for every file that was written before it."""
+    entries = [e for e in bundle.log if e["action"] == "bundled"]
+    if not entries:
+        report.wrong("files", "The log has no entry 'bundled': its end was cut, or no file is vouched for.")
+        return
+    entry = entries[-1]
+    told, where = entry["data"]["files"], f"the log's entry {entry['number']} (bundled)"
+    there = {name: path for name, path in files(bundle) if name not in UNVOUCHED}
+    code = "".join(
+        f"{_file_sha256(there[name])}  {name}\n" for name in sorted(there) if name.startswith("code/")
+    )
+    found = {name: _file_sha256(path) for name, path in there.items() if not name.startswith("code/")}
+    found["code/"] = sha256(code)
+    report.many(
+        "files",
+        (f"{n} is not what {where} recorded." for n in sorted(set(found) & set(told)) if found[n] != told[n]),
+    )
+    report.many("files", (f"{n} is gone: {where} recorded it." for n in sorted(set(told) - set(found))))
+    report.many(
+        "files", (f"{n} was added: {where} does not know it." for n in sorted(set(found) - set(told)))
+    )
 
 
 def check_seal(bundle, report):
@@ -1505,7 +1537,8 @@ def bounds(criterion):
 
 
 def terms(formula):
-    return Counter(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", formula.split("~")[-1]))
+    """The right side of a formula without blanks."""
+    return "".join(formula.split("~")[-1].split())
 
 
 def _model(plan, model, results):
@@ -1519,7 +1552,7 @@ def _model(plan, model, results):
         for k, v in due.items()
         if told[k] != v
     )
-    if set(terms(told["formula"])) != set(terms(model["formula"])):
+    if terms(told["formula"]) != terms(model["formula"]):
         yield f"Model '{model['id']}': the formula is {told['formula']!r}, registered was {model['formula']!r}."
 
 
@@ -1732,6 +1765,7 @@ CHECKS = [
     ("seed", check_seed, "the seed against its commitment"),
     ("schedule", check_schedule, "the schedule from the seed"),
     ("log", check_log, "the audit log's chain"),
+    ("files", check_files, "every file's hash as the log recorded it"),
     ("seal", check_seal, "the seal over everybody's last link"),
     ("chain", check_chains, "chains and commitments of all submissions"),
     ("consent", check_consent, "the text that was agreed to"),
@@ -1755,8 +1789,13 @@ def verify(root, *, anchors=None, only=None):
     finally:
         csv.field_size_limit(before)
     for name, value in (anchors or {}).items():
-        if value and bundle.about.get(name) != value.lower():
-            report.wrong("anchor", f"Published was {name} {value}; this folder has {bundle.about.get(name)}.")
+        found = (
+            _file_sha256(bundle.root / "MANIFEST.sha256")
+            if name == "manifest_sha256"
+            else bundle.about.get(name)
+        )
+        if value and found != value.strip().lower():
+            report.wrong("anchor", f"Published was {name} {value}; this folder has {found}.")
     return report
 
 
@@ -1796,6 +1835,7 @@ def main(arguments=None):
     parser.add_argument("--registration", default="", help="the published SHA-256 of the registered document")
     parser.add_argument("--seed-commitment", default="", help="the published SHA-256 of the seed")
     parser.add_argument("--head", default="", help="the published last link of the log")
+    parser.add_argument("--manifest", default="", help="the published SHA-256 of MANIFEST.sha256")
     parser.add_argument("--receipt", default="", help="a participant's receipt: is that page in the bundle?")
     options = parser.parse_args(arguments)
     path = Path(options.bundle)
@@ -1819,6 +1859,7 @@ def told(root, options):
         "registration_sha256": options.registration,
         "seed_commitment": options.seed_commitment,
         "log_head": options.head,
+        "manifest_sha256": options.manifest,
     }
     report = verify(root, anchors=anchors)
     for what, count in report.checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from elicitation.explorer.asked import Asked
 from elicitation.explorer.graphs import drawn
 from elicitation.models import Vote
 from study.evidence import bundle
-from study.evidence.reproduce import numbers
+from study.evidence.reproduce import compare, numbers
 from study.evidence.verify import verify
 from study.registration import actions
 from study.session import actions as sessions
@@ -83,6 +84,22 @@ def test_the_notebooks_find_the_moral_graph_again(tmp_path: Path) -> None:
     assert f"{numbers(reported)} numbers of the moral graph found again" in confirmatory
     assert "4 votes of 4 people" in explore
     assert explore.count("Not registered; found by looking") >= 4
+    before, fine = compare(made.folder)
+    assert (fine, before > numbers(reported)) == ([], True)
+    swapped_votes(made.folder)
+    _, different = compare(made.folder)
+    assert any(one.startswith("moral_graph.") for one in different), different
+    bundle.write_manifest(made.folder)
+    found = [sentence for _, sentence in verify(made.folder).findings]
+    assert any(one.startswith("data/table-votes_data.csv is not what the log's entry") for one in found)
+
+
+def swapped_votes(folder: Path) -> None:
+    """Every vote says the opposite, in the table alone."""
+    path = folder / "data" / "table-votes_data.csv"
+    opposite = {",wiser,": ",not_wiser,", ",not_wiser,": ",wiser,"}
+    text = re.sub("|".join(opposite), lambda found: opposite[found[0]], path.read_text())
+    path.write_text(text)
 
 
 def test_a_study_without_an_elicitation_has_no_graph_in_its_bundle(tmp_path: Path) -> None:

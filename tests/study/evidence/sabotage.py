@@ -15,9 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import rfc8785
 
-from study.evidence.bundle import write_manifest
+from study.evidence import verify
+from study.evidence.bundle import hashes_of, vouched, write_manifest
 
 Sabotage = Callable[[Path, random.Random], str]
 ALL: list[Sabotage] = []
@@ -573,6 +576,151 @@ def another_language_model(folder: Path, rng: random.Random) -> str:
     (folder / "models").mkdir()
     store_lines(folder, "models/calls.jsonl", [{"model_answered": f"other-{rng.randint(1, 9)}"}])
     return "Language model: the records show a deviation"
+
+
+# ---- files that no other file tells: only the log vouches for them
+
+
+def edit_text(folder: Path, path: str, old: str, new: str) -> str:
+    """Change the first place where it stands; returns the words that name the file."""
+    text = (folder / path).read_text(encoding="utf-8")
+    assert old in text, f"{path} has no {old!r}"
+    (folder / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+    return f"{path} is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_report_number(folder: Path, rng: random.Random) -> str:
+    value = load(folder, "results/results.json")["sample"]["analysed"]
+    return edit_text(folder, "results/report.html", f">{value}<", f">{value + rng.randint(1, 9)}<")
+
+
+@sabotage
+def changed_verdict_of_the_report(folder: Path, rng: random.Random) -> str:
+    verdict = load(folder, "results/results.json")["hypotheses"][0]["verdict"]
+    return edit_text(folder, "results/report.html", verdict.capitalize(), "Very clearly so")
+
+
+@sabotage
+def changed_figure(folder: Path, rng: random.Random) -> str:
+    chosen = rng.choice(sorted((folder / "figures").glob("*.svg"))).relative_to(folder).as_posix()
+    return edit_text(folder, chosen, "</svg>", '<rect width="9" height="9"/></svg>')
+
+
+@sabotage
+def changed_notebook_output(folder: Path, rng: random.Random) -> str:
+    notebook = load(folder, "notebooks/confirmatory.ipynb")
+    cell = rng.choice([c for c in notebook["cells"] if c["cell_type"] == "code"])
+    cell["outputs"] = [{"name": "stdout", "output_type": "stream", "text": ["All numbers found again."]}]
+    store(folder, "notebooks/confirmatory.ipynb", notebook)
+    return "notebooks/confirmatory.ipynb is not what the log's entry .* recorded"
+
+
+@sabotage
+def parquet_unlike_csv(folder: Path, rng: random.Random) -> str:
+    name = rng.choice(["trials", "participants"])
+    table_ = pq.read_table(folder / f"data/{name}.parquet")
+    place = table_.column_names.index("seconds")
+    values = pa.array([1.0] * len(table_), table_.schema.field(place).type)
+    pq.write_table(
+        table_.set_column(place, table_.schema.field(place), values), folder / f"data/{name}.parquet"
+    )
+    return f"data/{name}.parquet is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_analysis_source(folder: Path, rng: random.Random) -> str:
+    source = rng.choice(sorted((folder / "code").rglob("*.py")))
+    source.write_text(source.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    return "code/ is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_versions_of_the_code(folder: Path, rng: random.Random) -> str:
+    edit_text(folder, "code/requirements.txt", "numpy==", "numpy>=")
+    return "code/ is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_question_text(folder: Path, rng: random.Random) -> str:
+    rows = table(folder, "data/codebook.csv")
+    rng.choice(rows)["label"] = "What we asked."
+    store_table(folder, "data/codebook.csv", rows)
+    return "data/codebook.csv is not what the log's entry .* recorded"
+
+
+@sabotage
+def swapped_levels(folder: Path, rng: random.Random) -> str:
+    rows = table(folder, "data/codebook.csv")
+    row = rng.choice([row for row in rows if "|" in row["levels"]])
+    row["levels"] = "|".join(reversed(row["levels"].split("|")))
+    store_table(folder, "data/codebook.csv", rows)
+    return "data/codebook.csv is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_form(folder: Path, rng: random.Random) -> str:
+    path = rng.choice(["forms/aspredicted.md", "forms/osf.md", "forms/methods.md"])
+    return edit_text(folder, path, "analysed" if "methods" in path else "participants", "volunteers")
+
+
+@sabotage
+def changed_deviation(folder: Path, rng: random.Random) -> str:
+    told = load(folder, "results/deviations.json")
+    rng.choice(told)["finding"] = "Nothing worth a word."
+    store(folder, "results/deviations.json", told)
+    return "results/deviations.json is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_place_that_came_back(folder: Path, rng: random.Random) -> str:
+    rows = lines(folder, "log/returns.jsonl")
+    store_lines(folder, "log/returns.jsonl", rows[1:] if rows else [{"number": 1}])
+    return "log/returns.jsonl is not what the log's entry .* recorded"
+
+
+@sabotage
+def changed_verifier(folder: Path, rng: random.Random) -> str:
+    edit_text(folder, "verify.py", "return 1 if report.findings else 0", "return 0")
+    return "verify.py is not what the log's entry .* recorded"
+
+
+@sabotage
+def cut_log_and_its_head(folder: Path, rng: random.Random) -> str:
+    rows = lines(folder, "log/audit.jsonl")
+    sealed = next(place for place, row in enumerate(rows) if row["action"] == "sealed")
+    relog(folder, rows[: rng.randint(sealed + 1, len(rows) - 1)])
+    return "no entry 'bundled': its end was cut"
+
+
+@sabotage
+def dropped_term_of_a_model(folder: Path, rng: random.Random) -> str:
+    chosen = load(folder, "registration/v1.json")["plan"]["models"][0]["formula"]
+    wrong = chosen.replace(" * ", " + ") if " * " in chosen else chosen.replace("(1 |", "(0 + arm |", 1)
+    edit_results(folder, lambda r: r["models"][0].update(formula=f"agree ~ {wrong}"))
+    return "Model 'agreement': the formula"
+
+
+@sabotage
+def swapped_labels_of_the_arms(folder: Path, rng: random.Random) -> str:
+    rows, names = (
+        table(folder, "data/table-participants_data.csv"),
+        {"control": "hedged", "hedged": "control"},
+    )
+    store_table(
+        folder, "data/table-participants_data.csv", [r | {"arm": names.get(r["arm"], r["arm"])} for r in rows]
+    )
+    return r"table-participants_data.csv, \w+: arm is"
+
+
+def revouch(folder: Path) -> None:
+    """Put the hashes of the files as they are now into the log and chain it anew, as its administrator could."""
+    rows = lines(folder, "log/audit.jsonl")
+    entry = [row for row in rows if row["action"] == "bundled"][-1]
+    known = hashes_of(folder)
+    now = vouched({name: digest for name, digest in known.items() if name not in verify.UNVOUCHED})
+    entry["data"]["files"] = now
+    relog(folder, rows)
 
 
 def strike(folder: Path, number: int) -> tuple[str, str]:

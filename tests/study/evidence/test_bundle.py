@@ -14,7 +14,7 @@ import yaml
 from django.db import connection, transaction
 
 from study.evidence import bundle, data, declared, records
-from study.evidence.verify import verify
+from study.evidence.verify import CHECKS, verify
 from study.registration.errors import Refused, WrongState
 from study.session.models import Identity, Session, Submission
 from study.tables.progress import quiet
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def test_nothing_is_found_in_a_clean_bundle(folder):
     report = verify(folder)
     assert report.findings == []
-    assert len(report.checked) == 14
+    assert len(report.checked) == len(CHECKS)
 
 
 def test_an_open_study_has_no_bundle(tmp_path):
@@ -166,3 +166,12 @@ def test_it_can_be_cited(folder):
     assert citation["title"] == "A tiny study of advice"
     assert citation["authors"] == [{"given-names": "Test", "family-names": "Author"}]
     assert citation["license"] == "CC-BY-4.0"
+
+
+def test_the_readme_names_every_file_and_folder_of_the_root(folder):
+    text = (folder / "README.md").read_text()
+    names = {path.name + ("/" if path.is_dir() else "") for path in folder.iterdir()}
+    assert sorted(name for name in names - {"README.md", ".psychds-ignore"} if f"`{name}`" not in text) == []
+    assert {"code/requirements.txt", "code/reproduce.py", "notebooks/confirmatory.ipynb", "verify.py"} <= {
+        path.relative_to(folder).as_posix() for path in bundle.files_of(folder)
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.core.management import call_command
@@ -87,3 +88,28 @@ def test_the_methods_of_a_registered_study_name_its_hash(tmp_path):
     assert study.registrations.get().sha256 in text
     assert "never amended" in text
     assert "rehearsal" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", ["tiny", *shipped()])
+def test_sentences_end_once_and_count_in_words_that_fit(name):
+    protocol = factories.tiny() if name == "tiny" else read(shipped()[name])
+    text = forms.aspredicted(protocol, "").markdown() + forms.osf(protocol, "").markdown()
+    assert not re.search(r"[^.]\.\.( |$)|\b1 (conditions|items)|\b0 items|blocks of 1\b", text, re.MULTILINE)
+
+
+def test_a_study_of_one_condition_is_no_experiment():
+    filled = {f.name: f.answer for f in forms.osf(read(shipped()["moral-graph"]), "").fields}
+    assert filled["study_type"].startswith("Other")
+    assert "at random" in filled["randomisation"]
+    assert filled["manipulated_variables"].startswith("None")
+    assert filled["inference_criteria"].startswith("None")
+    assert "Which values" in filled["hypotheses"]
+
+
+@pytest.mark.django_db
+def test_the_methods_of_an_analysed_study_tell_its_deviations(folder):
+    text = (folder / "forms" / "methods.md").read_text()
+    told = json.loads((folder / "results" / "deviations.json").read_text())
+    deviating = [d["finding"] for d in told if d["level"] == "deviation"]
+    assert deviating
+    assert [finding for finding in deviating if finding not in text] == []

@@ -44,6 +44,20 @@ def test_the_bundle_needs_nothing_of_ours(folder, tmp_path):
     assert "0 differences" in ran.stdout
 
 
+@pytest.mark.parametrize(
+    ("table", "column"), [("trials", "seconds"), ("trials", "agree"), ("responses", "value")]
+)
+def test_a_parquet_file_that_says_something_else_is_named(folder, tmp_path, table, column):
+    spoilt = shutil.copytree(folder, tmp_path / "spoilt")
+    path = spoilt / "data" / f"{table}.parquet"
+    found = pd.read_parquet(path)
+    other = found[column].iloc[::-1].to_numpy()
+    found.assign(**{column: other}).to_parquet(path)
+    (told,) = reproduce.unlike(spoilt)
+    assert told.startswith(f"{table}.parquet: {column} differs from table-{table}_data.csv in ")
+    assert list(reproduce.unlike(folder)) == []
+
+
 def test_a_number_that_is_another_is_named(folder, tmp_path):
     spoilt = shutil.copytree(folder, tmp_path / "spoilt")
     path = spoilt / "results" / "results.json"

@@ -66,10 +66,41 @@ def test_a_folder_rewritten_as_a_whole_needs_a_value_from_outside(copy, made):
     text = "".join(f"{s['participant']} {s['head']} {s['submitted']}\n" for s in sessions)
     next(row for row in lines if row["action"] == "sealed")["data"]["heads_sha256"] = verifier.sha256(text)
     sabotage.relog(copy, lines)
+    sabotage.revouch(copy)
     bundle.write_manifest(copy)
-    assert not any(line.startswith(("[seal]", "[chain]", "[log]", "[manifest]")) for line in told(copy))
-    assert any(made.head in line for line in told(copy, anchors={"log_head": made.head}))
-    assert told(made.folder, anchors={"log_head": made.head}) == []
+    silent = ("[seal]", "[chain]", "[log]", "[files]", "[manifest]")
+    assert not any(line.startswith(silent) for line in told(copy))
+    published = {"log_head": made.head, "manifest_sha256": made.manifest_sha256}
+    for name, value in published.items():
+        assert any(
+            line.startswith("[anchor]") and value in line for line in told(copy, anchors={name: value})
+        )
+    assert told(made.folder, anchors=published) == []
+
+
+def test_published_values_are_asked_for_by_name(folder, made):
+    """On a bare interpreter: each value that the makers published is an option; another value is named."""
+    command = [sys.executable, "-I", "-S", str(folder / "verify.py"), str(folder)]
+    right = subprocess.run(
+        [*command, "--manifest", made.manifest_sha256, "--head", made.head], capture_output=True, text=True
+    )
+    wrong = subprocess.run([*command, "--manifest", "0" * 64], capture_output=True, text=True)
+    assert (right.returncode, wrong.returncode) == (0, 1), right.stdout
+    assert (
+        f"Published was manifest_sha256 {'0' * 64}; this folder has {made.manifest_sha256}." in wrong.stdout
+    )
+
+
+def test_a_second_bundle_of_the_same_files_adds_no_entry_to_the_log(study, made, tmp_path):
+    again = bundle.write(study=study, folder=tmp_path / "tiny", execute=False)
+    assert again.head == made.head
+    assert again.manifest_sha256 == made.manifest_sha256
+    entry = study.audit.filter(action=bundle.BUNDLED).get()
+    told_files = set(entry.data["files"])
+    written = {path.relative_to(again.folder).as_posix() for path in bundle.files_of(again.folder)}
+    assert written - {n for n in written if n.startswith("code/")} - told_files == set(verifier.UNVOUCHED) - {
+        "MANIFEST.sha256"
+    }
 
 
 def flips(folder: Path, paths: list[str], count: int, *, repaired: bool) -> list[str]:
