@@ -115,7 +115,7 @@ def explore(study: Study, protocol: Protocol, more: Iterable[Chapter] = ()) -> A
                       'tables = reproduce.load(BUNDLE, reproduce.ANALYSED)\n'
                       'trials, people = tables["trials"], tables["participants"]\n'
                       'codebook = pd.read_csv(BUNDLE / "data" / "codebook.csv", keep_default_na=False)\n'
-                      'explored(codebook[["table", "column", "type", "label"]])'),
+                      'explored(codebook[["table", "column", "type", "label", "values", "source"]])'),
         new_code_cell('explored(trials.groupby("arm", observed=True)[["agree", "correct"]].mean())'),
     ]  # fmt: skip
     return _notebook(cells + [_cell(*told) for chapter in more for told in chapter.explore])

@@ -21,13 +21,13 @@ LICENCES = {
 
 README = """# {title}
 
-{stamp}A study registered, run and analysed with Heed. Everything needed to check it is in this folder; no database is needed,
-and a network only to install published packages.
+{stamp}A study registered, run and analysed with Heed. Everything needed to check it is in this folder; no database is
+needed, and a network only to install published packages.
 
-    python verify.py .                             # Python alone: hashes, schedule, log, chains, data, exclusions, counts
-    pip install -r code/requirements.txt           # the exact versions of what the analysis was computed with
-    python code/reproduce.py .                     # the registered plan again; every number is compared with the report's
-    pip install jupyter && jupyter execute notebooks/confirmatory.ipynb          # the same to look at
+    python verify.py .                        # Python alone: hashes, schedule, log, chains, data, exclusions, counts
+    pip install -r code/requirements.txt      # the exact versions of what the analysis was computed with
+    python code/reproduce.py .                # the registered plan again; every number is held against the report's
+    pip install jupyter && jupyter execute notebooks/confirmatory.ipynb     # the same to look at
 
 | | |
 |---|---|
@@ -38,8 +38,8 @@ and a network only to install published packages.
 These three values are what to compare with whatever was published elsewhere. A folder can only prove that it agrees
 with itself; that it is the folder of this registration is proven by values that its makers can no longer change:
 `python verify.py . --registration HEX --seed-commitment HEX --head HEX`, and `--manifest HEX` for the hash of
-`MANIFEST.sha256`. The log's last link vouches for every file that was written before it, the report, the figures and the
-notebooks among them. A participant checks with the receipt of their last page: `python verify.py . --receipt HEX`.
+`MANIFEST.sha256`. The log's last link vouches for every file that was written before it, the report, the figures and
+the notebooks among them. A participant checks with the receipt of their last page: `python verify.py . --receipt HEX`.
 Begin to read with `results/report.html`.
 
 ## What is where

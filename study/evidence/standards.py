@@ -75,6 +75,11 @@ def names_of(book: Iterable[dict[str, str]]) -> list[str]:
     return list(dict.fromkeys(row["table"] for row in book))
 
 
+def told(row: dict[str, str]) -> str:
+    """A column in words: what it is, and what its values mean."""
+    return f"{row['label']} ({row['values']})" if row["values"] else row["label"]
+
+
 def datapackage(study: Study, protocol: Protocol, book: Iterable[dict[str, str]]) -> dict[str, Any]:
     """Frictionless Data Package: every CSV table with its schema."""
     book = list(book)
@@ -107,7 +112,7 @@ def _field(column: dict[str, str]) -> dict[str, Any]:
     field: dict[str, Any] = {
         "name": column["column"],
         "type": FRICTIONLESS.get(column["type"], "string"),
-        "description": column["label"],
+        "description": told(column),
     }
     if column["type"] == "time":
         field["format"] = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -140,7 +145,7 @@ def described(study: Study, protocol: Protocol, book: Iterable[dict[str, str]]) 
 
 
 def _variable(row: dict[str, str]) -> dict[str, str]:
-    found = {"@type": "PropertyValue", "name": row["column"], "description": row["label"]}
+    found = {"@type": "PropertyValue", "name": row["column"], "description": told(row)}
     if row["unit"]:
         found["unitText"] = row["unit"]
     if row["levels"]:
@@ -233,7 +238,7 @@ def _record_set(name: str, columns: list[dict[str, str]]) -> dict[str, Any]:
                 "@type": "cr:Field",
                 "@id": f"{name}/{column['column']}",
                 "name": f"{name}/{column['column']}",
-                "description": column["label"],
+                "description": told(column),
                 "dataType": CROISSANT.get(column["type"], "sc:Text"),
                 "source": {"fileObject": {"@id": f"{name}.csv"}, "extract": {"column": column["column"]}},
             }

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a tidy table, for exports and the codebook."""
+    """One column of a tidy table, for exports and the codebook.
+
+    values: what numbers and levels mean; source: where the values come from.
+    """
 
     name: str
     table: str
@@ -16,3 +19,5 @@ class Column:
     label: str
     levels: Sequence[str] = ()
     unit: str = ""
+    values: str = ""
+    source: str = ""

@@ -1,4 +1,5 @@
-"""The codebook: every column of every table with type, unit, levels and where it comes from."""
+"""The codebook: every column of every table with type, unit, levels, question text, what its values mean and where they
+come from."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ import pandas as pd
 
 from study.stages.columns import Column
 
-COLUMNS = ("table", "column", "type", "unit", "levels", "label")
+COLUMNS = ("table", "column", "type", "unit", "levels", "label", "values", "source")
+RECORD = "the study's record"
+"""Where the columns of tables come from that another app adds."""
 
 
 def codebook(columns: dict[str, list[Column]]) -> pd.DataFrame:
@@ -24,6 +27,8 @@ def _row(column: Column) -> dict[str, str]:
         "unit": column.unit,
         "levels": "|".join(column.levels),
         "label": column.label,
+        "values": column.values,
+        "source": column.source or RECORD,
     }
 
 
@@ -33,11 +38,16 @@ def as_markdown(book: pd.DataFrame) -> str:
 
 
 def _section(name: str, rows: pd.DataFrame) -> str:
-    lines = [f"## {name}", "", "| column | type | unit | levels | what it is |", "|---|---|---|---|---|"]
+    lines = [
+        f"## {name}",
+        "",
+        "| column | type | unit | levels | what it is | values | source |",
+        "|---|---|---|---|---|---|---|",
+    ]
     return "\n".join(lines + list(_lines(rows.itertuples(index=False, name=None))))
 
 
 def _lines(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
-    for _table, column, kind, unit, levels, label in rows:
-        cells = (f"`{column}`", kind, unit, levels.replace("|", ", "), label)
+    for _table, column, kind, unit, levels, *told in rows:
+        cells = (f"`{column}`", kind, unit, levels.replace("|", ", "), *told)
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -9,6 +9,7 @@ from typing import Any
 from study.protocol.types import Protocol, Question, Stage
 from study.stages import registry
 from study.stages.columns import Column
+from study.tables import meanings
 
 PARTICIPANTS = (
     Column("participant", "participants", "text", "Public code of the participant: no order, no meaning"),
@@ -129,7 +130,7 @@ def columns_of(table: str, protocols: Iterable[Protocol]) -> list[Column]:
     """All columns of a table for these versions of a protocol, in order, each name once."""
     protocols = list(protocols)
     fixed = {"participants": PARTICIPANTS, "trials": TRIALS, "responses": RESPONSES, "events": EVENTS}[table]
-    columns = {c.name: _with_levels(c, protocols) for c in fixed}
+    columns = {c.name: meanings.fixed(_with_levels(c, protocols), protocols) for c in fixed}
     for protocol in protocols:
         for column in _added(table, protocol):
             columns.setdefault(column.name, column)
@@ -173,7 +174,8 @@ def stage_columns(stage: Stage, protocol: Protocol) -> list[Column]:
     out: list[Column] = []
     for column in registry.get(stage.kind).columns(stage, protocol):
         question = questions.get(column.name.removeprefix("initial_")) or questions.get(column.name)
-        out += _opened(column, question, protocol)
+        opened = _opened(column, question, protocol)
+        out += [meanings.of_stage(one, stage, question, protocol) for one in opened]
     return out
 
 
@@ -201,7 +203,8 @@ def _tags(protocol: Protocol) -> list[Column]:
         for name, value in item.tags.items():
             tags.setdefault(name, []).append(value)
     return [
-        Column(name, "trials", _type_of(values), f"Tag of the item: {name}") for name, values in tags.items()
+        Column(name, "trials", _type_of(values), f"Tag of the item: {name}", source=meanings.TAG)
+        for name, values in tags.items()
     ]
 
 
