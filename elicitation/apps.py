@@ -9,7 +9,7 @@ class ElicitationConfig(AppConfig):
     def ready(self) -> None:
         from elicitation.interview.conversation import ask_critic
         from elicitation.interview.prompts import INTERVIEW
-        from elicitation.review.tab import elicits
+        from elicitation.review.tab import has_cards
         from elicitation.stages import register_all
         from elicitation.votes import bundle, chapter
         from llm import calls
@@ -19,5 +19,5 @@ class ElicitationConfig(AppConfig):
         register_all()
         bundle.register()
         chapter.register()
-        add_tab("upgrades", "Values", "review:upgrades", Right.SEE, elicits)
+        add_tab("upgrades", "Values", "review:upgrades", Right.SEE, has_cards)
         calls.when_finished(INTERVIEW, ask_critic)

@@ -38,7 +38,7 @@ def read(path: str | Path) -> list[dict[str, str]]:
             raise CaseError(f"line {line}: the question {wrong}")
         name = _one(row, ID) or str(len(cases) + 1)
         title = _one(row, TITLE).rstrip(".") or question[:60]
-        cases.append({"id": _id(name), "title": title[:1].upper() + title[1:], "question": question})
+        cases.append({"id": id_of(name), "title": title[:1].upper() + title[1:], "question": question})
     twice = {
         case["id"] for number, case in enumerate(cases) if case["id"] in [c["id"] for c in cases[:number]]
     }
@@ -95,7 +95,7 @@ def _one(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return next((str(row[name]).strip() for name in names if row.get(name)), "")
 
 
-def _id(name: str) -> str:
+def id_of(name: str) -> str:
     """An id as the protocol allows: lower-case letters, digits and dashes, beginning with a letter."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50]
     return plain if plain[:1].isalpha() else f"case-{plain}"

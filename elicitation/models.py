@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from elicitation.case_drafts.models import CaseDraft, CaseDraftDecision
 from elicitation.followup.models import FollowUp
 from elicitation.runs.models import DeskRun
 from elicitation.upgrades.models import Proposal, ProposalDecision
@@ -22,6 +23,8 @@ from elicitation.values.models import MergeDecision, MergeProposal
 
 __all__ = [
     "Card",
+    "CaseDraft",
+    "CaseDraftDecision",
     "DeskRun",
     "Draw",
     "FollowUp",

@@ -53,3 +53,8 @@ def current() -> Conf:
     """The configuration now in force (read at call time, so that tests can override a setting)."""
     names = {item.name: f"HEED_LLM_{item.name.upper()}" for item in fields(Conf)}
     return Conf(**{name: getattr(settings, key) for name, key in names.items() if hasattr(settings, key)})
+
+
+def only_rehearses() -> bool:
+    """Whether no service was configured, so that the rehearsal model answers everything."""
+    return current().api_key == Conf.api_key

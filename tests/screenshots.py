@@ -24,6 +24,7 @@ WALKS = [
     "tests/study/panel/test_confidence.py",
     "tests/study/phrasing/test_desk.py",
     "tests/elicitation/test_review.py",
+    "tests/elicitation/case_drafts/test_desk.py",
     "tests/elicitation/test_follow_up.py",
     "tests/elicitation/merges/test_desk.py",
 ]
@@ -75,6 +76,7 @@ PAGES = [
     Page("panel:phrasings-put", "Putting texts into the protocol"),
     Page("panel:wording", "One text with its drafts"),
     Page("panel:call", "What was said to the model, and what it said"),
+    Page("review:cases", "Cases that the model drafted"),
     Page("review:upgrades", "Upgrades that the model proposed"),
     Page("review:merges", "Pairs of cards that may be one value"),
     Page("review:by-hand", "Merging values by hand"),
@@ -119,6 +121,9 @@ NO_PAGE = {
             "curve-figure",
             "merges-progress",
             "upgrades-progress",
+            "cases-progress",
+            "draft-cases",
+            "decide-case",
             "follow-up-links",
         )
     ),

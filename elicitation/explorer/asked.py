@@ -59,16 +59,20 @@ class Asked:
 def offers(protocol: Protocol) -> dict[str, list[Option]]:
     """The values of each filter, from the protocol alone."""
     stories = [
-        one for stage in protocol.flow if isinstance(stage, CompareValuesStage) for one in stage.upgrades
+        one.context
+        for stage in protocol.flow
+        if isinstance(stage, CompareValuesStage)
+        for one in stage.upgrades
     ]
     cases = [case for stage in protocol.flow if isinstance(stage, ValuesCardStage) for case in stage.cases]
+    named = [context for case in cases for context in case.contexts or ()]
     groups = [
         Option(f"{question.id}:{answer}", f"{protocol.say(question.text)} {protocol.say(label)}")
         for question in choices(protocol)
         for answer, label in question.options.items()
     ]
     return {
-        "context": [Option(context, context) for context in dict.fromkeys(one.context for one in stories)],
+        "context": [Option(context, context) for context in dict.fromkeys([*stories, *named])],
         "case": [Option(case.id, protocol.say(case.title)) for case in cases],
         "group": groups,
         "versus": groups,

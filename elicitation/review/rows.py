@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from elicitation.case_drafts.models import FROM as CASE_FROM
+from elicitation.case_drafts.models import CaseDraft, CaseDraftDecision
+from elicitation.case_drafts.prompts import CRITERIA as CASE_CRITERIA
 from elicitation.models import Card, MappingDecision, Proposal, ProposalDecision, mapping_of
 from elicitation.upgrades.models import FROM, State
 from elicitation.upgrades.prompts import CRITERIA
@@ -73,6 +76,47 @@ def _checks(one: Proposal) -> list[StoryCheck]:
         )
         for way, (name, words) in told.items()
         if way in one.checks
+    ]
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    """A drafted case with its state's label, what the check answered, its decisions, the case that it became, and what
+    may be done about it."""
+
+    draft: CaseDraft
+    label: str
+    held: list[tuple[str, bool]]
+    decisions: list[CaseDraftDecision]
+    became: dict[str, Any] | None
+    may: list[str]
+
+    @property
+    def edited(self) -> bool:
+        """Did whoever approved it change its words?"""
+        drafted = self.draft.words()
+        return self.became is not None and any(self.became.get(name, "") != drafted[name] for name in drafted)
+
+
+def case_rows(drafts: list[CaseDraft]) -> list[CaseRow]:
+    """One query: decisions."""
+    decided: dict[int, list[CaseDraftDecision]] = {}
+    for one in CaseDraftDecision.objects.filter(draft__in=drafts).order_by("number"):
+        decided.setdefault(one.draft_id, []).append(one)
+    return [
+        CaseRow(
+            draft=one,
+            label=State(one.state).label,
+            held=[
+                (meaning, bool(one.checks[name]))
+                for name, meaning in CASE_CRITERIA.items()
+                if name in one.checks
+            ],
+            decisions=decided.get(one.pk, []),
+            became=next((said.case for said in decided.get(one.pk, []) if said.case), None),
+            may=[to.value for to, sources in CASE_FROM.items() if one.state in sources],
+        )
+        for one in drafts
     ]
 
 

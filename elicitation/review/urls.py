@@ -1,10 +1,14 @@
 from elicitation.followup import views as followup
-from elicitation.review import by_hand, merges, upgrades
+from elicitation.review import by_hand, cases, merges, upgrades
 from study.panel.urls import ONE, inside
 
 app_name = "review"
 
 urlpatterns = [
+    inside(ONE + "cases/", cases.cases, "cases"),
+    inside(ONE + "cases/draft/", cases.draft, "draft-cases"),
+    inside(ONE + "cases/progress/", cases.progress, "cases-progress"),
+    inside(ONE + "cases/<int:number>/", cases.decide_case, "decide-case"),
     inside(ONE + "upgrades/", upgrades.upgrades, "upgrades"),
     inside(ONE + "upgrades/propose/", upgrades.propose, "propose"),
     inside(ONE + "upgrades/progress/", upgrades.progress, "upgrades-progress"),

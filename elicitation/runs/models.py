@@ -8,11 +8,13 @@ from django.utils import timezone
 
 
 class DeskRun(models.Model):
-    """One search for merges or upgrades: numbers while it works, what it found when it ended, or why it could not."""
+    """One search for merges or upgrades, or one drafting of cases: numbers while it works, what it found when it
+    ended, or why it could not."""
 
     class Kind(models.TextChoices):
         MERGES = "merges"
         UPGRADES = "upgrades"
+        CASES = "cases"
 
     study = models.ForeignKey("study.Study", on_delete=models.PROTECT, related_name="desk_runs")
     kind = models.CharField(max_length=8, choices=Kind)

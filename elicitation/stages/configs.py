@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.utils.translation import gettext_noop as _
 from pydantic import Field
@@ -12,6 +12,7 @@ from analysis.plan.types import Frozen, Id
 from elicitation.values.cards import POLICIES
 from study.protocol.types import Protocol, Stage, Text, only_if_given
 
+Context = Annotated[str, Field(min_length=3, max_length=200)]
 Broken = tuple[tuple[str | int, ...], str, tuple[str, ...]]
 
 
@@ -22,6 +23,9 @@ class Case(Frozen):
     title: Text
     question: Text
     about: Text = Field(default="", description="what one has to know of the situation")
+    contexts: list[Context] | None = only_if_given(
+        "situations of choice within the case, beside those of the stories; the model proposes upgrades in them too"
+    )
 
 
 class LibraryValue(Frozen):
@@ -39,7 +43,7 @@ class UpgradeStory(Frozen):
     id: Id
     from_value: Id
     to_value: Id
-    context: str = Field(min_length=3, max_length=200, description="begins with 'When'; names the subgraph")
+    context: Context = Field(description="begins with 'When'; names the subgraph")
     cases: list[Id] = Field(default=[], description="shown to those who chose one of these; empty: to all")
     story: Text = Field(description="from `from_value` to `to_value`")
     back: Text = Field(description="from `to_value` to `from_value`: as good a story")

@@ -14,7 +14,7 @@ from django.db import transaction
 from elicitation import library
 from elicitation.asking import ask
 from elicitation.models import Card
-from elicitation.stages.configs import CompareValuesStage
+from elicitation.stages.configs import CompareValuesStage, ValuesCardStage
 from elicitation.upgrades import prompts
 from elicitation.upgrades.candidates import Candidate, candidates, contexts
 from elicitation.upgrades.models import Proposal, ProposalDecision, State
@@ -66,9 +66,11 @@ class _Asked:
 
 
 def contexts_of(protocol: Protocol) -> dict[str, list[str]]:
-    """The contexts of the protocol's own upgrades with their cases."""
+    """The contexts of the protocol's own upgrades with their cases, then those that its cases name."""
     stages = [stage for stage in protocol.flow if isinstance(stage, CompareValuesStage)]
-    return contexts([(one.context, one.cases) for stage in stages for one in stage.upgrades])
+    cases = [one for stage in protocol.flow if isinstance(stage, ValuesCardStage) for one in stage.cases]
+    told = [(one.context, one.cases) for stage in stages for one in stage.upgrades]
+    return contexts([*told, *((context, [case.id]) for case in cases for context in case.contexts or ())])
 
 
 def propose(

@@ -6,7 +6,8 @@ and policies left out, and reasons for a vote never leave the house.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db import models
 
@@ -14,6 +15,8 @@ from elicitation.followup.actions import asks_again
 from elicitation.followup.models import Said
 from elicitation.models import (
     Card,
+    CaseDraft,
+    CaseDraftDecision,
     DeskRun,
     Draw,
     FollowUp,
@@ -68,6 +71,11 @@ FIELDS: dict[type[models.Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("id", "study", "cases", "version", "mapping", "story", "back", "checks", "created_at"),
     ),
     ProposalDecision: (("proposal", "number", "state", "reason", "at"), ("id", "by")),
+    CaseDraft: (
+        ("number", "subject", "title", "about", "question", "contexts", "calls", "rehearsal"),
+        ("id", "study", "checks", "created_at"),
+    ),
+    CaseDraftDecision: (("draft", "number", "state", "reason", "case", "at"), ("id", "by")),
     MergeProposal: (
         ("number", "first", "second", "distance", "answers", "call", "rehearsal"),
         ("id", "study", "rubric", "created_at"),
@@ -99,7 +107,7 @@ FIELDS: dict[type[models.Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 def register() -> None:
     """Make the tables known to the bundle."""
-    for table in (CARDS, MAPPING, MERGES, DRAWS, UPGRADES, PROPOSALS, VOTES, FOLLOW_UPS):
+    for table in (CARDS, MAPPING, MERGES, DRAWS, UPGRADES, PROPOSALS, CASES, VOTES, FOLLOW_UPS):
         add(table)
     for model, (out, never) in FIELDS.items():
         declare(model, out=out, never=never)
@@ -203,6 +211,27 @@ def _proposal(one: Proposal, decision: ProposalDecision) -> Row:
         "at": decision.at, "from_value": one.from_value, "to_value": one.to_value, "context": one.context,
         "distance": one.distance, "rehearsal": one.rehearsal, "calls": "|".join(one.calls),
     }  # fmt: skip
+
+
+def _cases(study: Study) -> list[Row] | None:
+    """Drafted cases with every decision; None where the model drafted none."""
+    if not CaseDraft.objects.filter(study=study).exists():
+        return None
+    found = CaseDraftDecision.objects.filter(draft__study=study).select_related("draft")
+    return [
+        {
+            "number": one.draft.number, "turn": one.number, "state": one.state, "reason": one.reason or None,
+            "at": one.at, "subject": one.draft.subject, "case": (one.case or {}).get("id"),
+            **_words(one.case or one.draft.words()), "rehearsal": one.draft.rehearsal,
+            "calls": "|".join(one.draft.calls),
+        }
+        for one in found.order_by("draft__number", "number")
+    ]  # fmt: skip
+
+
+def _words(case: Mapping[str, Any]) -> Row:
+    texts = {name: case.get(name) or None for name in ("title", "about", "question")}
+    return texts | {"contexts": "\n".join(case.get("contexts") or ())}
 
 
 def _votes(study: Study) -> list[Row] | None:
@@ -335,6 +364,26 @@ PROPOSALS = AddedTable(
         ("calls", "text", "ids of the model calls behind it"),
     ),
     _proposals,
+)
+CASES = AddedTable(
+    "casedrafts",
+    _columns(
+        "casedrafts",
+        ("number", "integer", "the drafted case"),
+        ("turn", "integer", "decisions in order; 1 is the check's"),
+        ("state", "category", "what was decided", ("open", "refused", "approved", "rejected", "archived")),
+        ("reason", "text", "why"),
+        ("at", "time", "when"),
+        ("subject", "text", "what it was asked about, in the researcher's words"),
+        ("case", "text", "id of the case in the protocol that it became"),
+        ("title", "text", "title as drafted; at the approval as approved"),
+        ("about", "text", "situation, likewise"),
+        ("question", "text", "question, likewise"),
+        ("contexts", "text", "contexts, one a line, likewise"),
+        ("rehearsal", "boolean", "written by the rehearsal model"),
+        ("calls", "text", "ids of the model calls behind it"),
+    ),
+    _cases,
 )
 VOTES = AddedTable(
     "votes",

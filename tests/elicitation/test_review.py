@@ -9,12 +9,13 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from elicitation.models import Card, DeskRun, MappingDecision, Proposal, mapping_of
+from elicitation.models import Card, CaseDraft, DeskRun, MappingDecision, Proposal, mapping_of
 from elicitation.review.urls import urlpatterns
 from elicitation.upgrades.models import State
 from study.panel.models import StudyRole
 from study.registration.models import Study
 from tests import factories
+from tests.elicitation.case_drafts.drafts import made as drafted
 from tests.elicitation.merges.pairs import compared
 from tests.elicitation.people import small
 from tests.elicitation.upgrades.test_proposing import made
@@ -59,6 +60,10 @@ def address(study: Study, name: str, *args: Any) -> str:
 
 ALL, EDITORS = set(ROLES), {"owner", "researcher"}
 ALLOWED = {
+    "cases": ALL,
+    "cases-progress": ALL,
+    "draft-cases": EDITORS,
+    "decide-case": EDITORS,
     "upgrades": ALL,
     "upgrades-progress": ALL,
     "merges": ALL,
@@ -77,6 +82,8 @@ ALLOWED = {
     "split": EDITORS,
 }
 POSTED = {
+    "draft-cases": {"subjects": "a debt", "each": "1"},
+    "decide-case": {"do": "reject", "reason": "Too near."},
     "propose": {},
     "decide": {"do": "approve"},
     "search-merges": {"threshold": "0.2"},
@@ -85,7 +92,12 @@ POSTED = {
     "split": {"card": "b", "reason": "other"},
     "follow-up-links": {},
 }
-ARGS: dict[str, list[Any]] = {"decide": [1], "decide-merge": [1], "curve-figure": ["values"]}
+ARGS: dict[str, list[Any]] = {
+    "decide": [1],
+    "decide-case": [1],
+    "decide-merge": [1],
+    "curve-figure": ["values"],
+}
 
 
 def test_the_table_names_every_address() -> None:
@@ -96,6 +108,7 @@ def test_the_table_names_every_address() -> None:
 def test_every_role_meets_exactly_its_pages(study: Study, role: str) -> None:
     compared(study, "de")
     compared(study, "ef")
+    drafted(study)
     client = signed_in(study, role) if role in ROLES else Client()
     if role == "nobody":
         client.force_login(factories.user("eve"))
@@ -104,10 +117,12 @@ def test_every_role_meets_exactly_its_pages(study: Study, role: str) -> None:
         status = (client.post(where, POSTED[name]) if name in POSTED else client.get(where)).status_code
         asks = name in ("accept-merges", "by-hand") or name not in POSTED
         expected = 404 if name == "curve-figure" else 200 if asks else 302  # there is no curve yet
+        expected = 409 if name == "draft-cases" else expected  # the study is registered
         expected = expected if role in allowed else 403
         assert status == {"anonymous": 302, "nobody": 404}.get(role, expected), name
     changed = role in EDITORS
     assert Proposal.objects.with_state(State.APPROVED).exists() is changed
+    assert CaseDraft.objects.with_state(State.REJECTED).exists() is changed
     assert [one.kind for one in mapping_of(study.pk).decisions] == ["merge", "merge", "split"] * changed or [
         "merge"
     ]

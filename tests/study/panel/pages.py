@@ -60,6 +60,8 @@ SHOWN: dict[str, list[tuple[Any, ...]]] = {
     "panel:people": [(MAIN,)],
     "panel:invitations": [(MAIN,)],
     "panel:log": [(MAIN,), (MAIN, "?q=time"), (MAIN, "?page=5")],
+    "review:cases": [(GRAPH,)],
+    "review:cases-progress": [(GRAPH,)],
     "review:upgrades": [(GRAPH,)],
     "review:upgrades-progress": [(GRAPH,)],
     "review:merges": [(GRAPH,), (GRAPH, "?state=open&page=20")],
@@ -80,7 +82,7 @@ SENT = {
     "panel:cancel-power", "panel:rehearse", "panel:phrasings-ask", "panel:copy", "panel:tell", "panel:bonus-list",
     "panel:bonus-batch", "panel:run", "panel:unblind", "panel:tables", "panel:make-bundle", "panel:download-bundle",
     "panel:change-invitation", "review:propose", "review:decide", "review:search-merges", "review:decide-merge",
-    "review:accept-merges", "review:split", "review:follow-up-links",
+    "review:accept-merges", "review:split", "review:follow-up-links", "review:draft-cases", "review:decide-case",
 }  # fmt: skip
 """Addresses that only take forms."""
 
