@@ -1,8 +1,9 @@
 """The moral graph: from votes on who became wiser to ranked values, with intervals.
 
 `build` is the way in. The other modules answer questions about the result: `pairwise` (a model of the
-votes beside PageRank), `bridging` (agreement between groups), `stories` (what the stories themselves do), `influence` (coordinated votes), `criteria`
-(six criteria for an alignment target), `endless` (the graph that endless votes would give) and `exchange` (files).
+votes beside PageRank), `bridging` (agreement between groups), `stories` (what the stories themselves do),
+`influence` (coordinated votes), `criteria` (six criteria for an alignment target), `endless` (the graph
+that endless votes would give) and `exchange` (files).
 """
 
 from analysis.moral_graph.graph import MoralGraph, build, wilson

@@ -1,8 +1,9 @@
 """What stands behind a value (its cards, and the words that led to them) and behind an edge (stories, votes, comments).
 
 Everybody who may see the graph reads the study's own words, the cards whose authors agreed that others may read them,
-and answers under a pseudonym. Unshared cards, interviews, comments and times are for those who may analyse the study
-(`words`). What was erased is in no table, and so nowhere here.
+and answers under a pseudonym that holds on that one page under that one filter, so that nobody can put a person's
+card, votes and groups together. Unshared cards, interviews, comments, times, and pseudonyms that hold throughout the
+study are for those who may analyse it (`words`). What was erased is in no table, and so nowhere here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 from django.utils.crypto import salted_hmac
 
 from analysis.moral_graph import wilson
+from elicitation.explorer import agreement
 from elicitation.explorer.asked import Asked
 from elicitation.explorer.graphs import Drawn, drawn, selected, version_of
 from elicitation.explorer.page import plain
@@ -36,7 +38,11 @@ def value(study: Study, protocol: Protocol, asked: Asked, code: str, *, words: b
     ranked = rows[rows["value"] == code].to_dict("records")
     card = found.cards[found.cards["value"] == code].to_dict("records")
     members = mapping_of(study.pk).members().get(code, ())
-    cards = list(Card.objects.filter(study=study, code__in=members, title__gt="").order_by("pk"))
+    cards = list(
+        Card.objects.filter(study=study, code__in=members, title__gt="")
+        .select_related("session__participant")
+        .order_by("pk")
+    )
     own = [one for one in cards if one.session_id is not None]
     readable = [one for one in cards if words or one.shared or one.session_id is None]
     return {
@@ -47,7 +53,7 @@ def value(study: Study, protocol: Protocol, asked: Asked, code: str, *, words: b
         "row": plain(ranked[0]) if ranked else None,
         "towards": _pairs(found, "to_value", code),
         "away": _pairs(found, "from_value", code),
-        "cards": _told(study, readable[:MOST], words),
+        "cards": _told(study, readable[:MOST], words, f"{code}{asked.query()}"),
         "authors": len(own),
         "unread": len(cards) - len(readable),
         "more": max(len(readable) - MOST, 0),
@@ -72,7 +78,7 @@ def _pairs(found: Drawn, end: str, code: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _told(study: Study, cards: list[Card], words: bool) -> list[dict[str, Any]]:
+def _told(study: Study, cards: list[Card], words: bool, page: str) -> list[dict[str, Any]]:
     """The cards with who wrote them and, for those who may read it, what they told on the way."""
     spoken: dict[tuple[object, str], list[str]] = {}
     if words:
@@ -86,15 +92,17 @@ def _told(study: Study, cards: list[Card], words: bool) -> list[dict[str, Any]]:
                 str(payload[name]) for name in TOLD if payload and payload.get(name)
             )
     return [
-        {"card": one, "who": pseudonym(study, one.session_id) if one.session_id else "",
+        {"card": one,
+         "who": pseudonym(study, one.session.participant.code, "" if words else page) if one.session else "",
          "told": spoken.get((one.session_id, one.stage), [])}
         for one in cards
     ]  # fmt: skip
 
 
-def pseudonym(study: Study, person: object) -> str:
-    """A name for one person on the pages of one study, from which nobody without the server's key finds the person."""
-    return "P-" + salted_hmac("elicitation.explorer", f"{study.pk}:{person}").hexdigest()[:6].upper()
+def pseudonym(study: Study, person: str, page: str = "") -> str:
+    """A name for one person on the pages of one study, or on one page of it, from which nobody without the server's key
+    finds the person."""
+    return "P-" + salted_hmac("elicitation.explorer", f"{study.pk}:{page}:{person}").hexdigest()[:6].upper()
 
 
 def pair(
@@ -108,6 +116,7 @@ def pair(
         return None
     found = drawn(study, asked)
     stories = _stories(study, {*there["story"], *back["story"]})
+    page = "" if words else f"{lower}:{upper}{asked.query()}"
     titles = {"from_title": found.title(lower), "to_title": found.title(upper)}
     return {
         **_common(study, protocol, asked, words),
@@ -115,9 +124,12 @@ def pair(
         "lower": lower,
         "upper": upper,
         "directions": [
-            _direction(study, there, stories, words) | titles,
-            _direction(study, back, stories, words)
-            | {"from_title": titles["to_title"], "to_title": titles["from_title"]},
+            _direction(study, there, stories, page)
+            | titles
+            | {"groups": agreement.groups(study, protocol, asked, lower, upper)},
+            _direction(study, back, stories, page)
+            | {"from_title": titles["to_title"], "to_title": titles["from_title"]}
+            | {"groups": agreement.groups(study, protocol, asked, upper, lower)},
         ],
     }
 
@@ -132,26 +144,37 @@ def _stories(study: Study, named: set[str]) -> dict[str, list[Upgrade]]:
 
 
 def _direction(
-    study: Study, votes: pd.DataFrame, stories: dict[str, list[Upgrade]], words: bool
+    study: Study, votes: pd.DataFrame, stories: dict[str, list[Upgrade]], page: str
 ) -> dict[str, Any]:
-    """One direction: its answers with the share of "wiser", its stories, and its votes, newest first."""
+    """One direction: its answers with the share of "wiser", its stories, and its votes, newest first; for the public
+    (`page`) in the order of the page's pseudonyms."""
     given = Counter(votes["verdict"])
     low, high = wilson(np.array([float(given["wiser"])]), np.array([float(len(votes))]))
-    rows = votes.iloc[::-1].head(MOST).to_dict("records")
+    rows = [
+        row | {"who": pseudonym(study, str(row["participant"]), page)}
+        for row in votes.iloc[::-1].head(MOST).to_dict("records")
+    ]
+    if page:
+        rows.sort(key=lambda row: str(row["who"]))
+    told = agreement.stories(votes)
     return {
         "counts": {name: given.get(name, 0) for name in ("wiser", "not_wiser", "unsure")},
         "number": len(votes),
         "share": given.get("wiser", 0) / len(votes) if len(votes) else None,
         "low": float(low[0]),
         "high": float(high[0]),
-        "stories": [story for name in dict.fromkeys(votes["story"]) for story in stories.get(name, [])],
+        "stories": [
+            {"story": story, "told": told.get(name)}
+            for name in dict.fromkeys(votes["story"])
+            for story in stories.get(name, [])
+        ],
         "votes": [
             {
-                "who": pseudonym(study, row["participant"]),
+                "who": row["who"],
                 "verdict": row["verdict"],
                 "case": row["case"],
-                "why": row["why"] if words else "",
-                "at": row["created_at"] if words else None,
+                "why": "" if page else row["why"],
+                "at": None if page else row["created_at"],
             }
             for row in rows
         ],

@@ -3,15 +3,17 @@
 import csv
 import io
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
 
-from elicitation.models import Card, Vote
+from elicitation.models import Card, Upgrade, Vote
 from elicitation.votes.table import votes_of
 from study.registration import actions
 from study.registration.models import Study
+from study.session.models import Session
 from tests.elicitation.crowd import crowd
 from tests.elicitation.people import small, to_stories, vote
 from tests.factories import changed, collecting, user
@@ -197,6 +199,45 @@ def test_behind_an_edge_stand_its_stories_and_votes_and_comments_for_the_study_a
     assert "Because of my sister." in client.get(where).content.decode()
     assert client.get(address(study, "pair/advice/advice/")).status_code == 404
     assert client.get(address(study, "value/nobody/")).status_code == 404
+
+
+def names(text: str) -> list[str]:
+    return re.findall(r"P-[0-9A-F]{6}", text)
+
+
+def test_the_public_cannot_follow_a_person_from_page_to_page_and_the_study_can(client: Client) -> None:
+    study = crowd(6, 8, people=8)
+    pairs = [address(study, "pair/v0/v1/"), address(study, "pair/v1/v2/")]
+    pages = [*pairs, f"{pairs[0]}?case=pregnancy", f"{pairs[0]}?case=homework"]
+    public = [names(client.get(page).content.decode()) for page in pages]
+    assert [len(set(public[0])), len(set(public[1]))] == [4, 4]
+    assert sum(len(set(found)) for found in public) == len(set().union(*public))
+    assert public[0] == sorted(public[0])
+    client.force_login(user("root", is_superuser=True))
+    first = Vote.objects.filter(session__study=study).select_related("session__participant")
+    met = [set(names(client.get(page).content.decode())) for page in pairs]
+    people = [
+        {vote.session.participant.code for vote in first.filter(upgrade__pair=pair)} for pair in ("u0", "u1")
+    ]
+    assert len(met[0] & met[1]) == len(people[0] & people[1])
+
+
+def test_an_edge_says_how_each_group_and_each_story_answered_and_hides_small_groups(client: Client) -> None:
+    study = crowd(4, 3, people=12, close=False)
+    lower = Upgrade.objects.get(study=study, pair="u0")
+    other = Upgrade.objects.create(
+        study=study, pair="~1", direction="there", from_value=lower.from_value, to_value=lower.to_value,
+        context="When it is told another way", story="I told it better.", digest="other",
+    )  # fmt: skip
+    for n, session in enumerate(Session.objects.filter(study=study).order_by("pk")):
+        Vote.objects.create(session=session, upgrade=other, verdict="wiser" if n < 9 else "unsure")
+    told = client.get(address(closed(study), f"pair/{lower.from_value}/{lower.to_value}/")).content.decode()
+    assert "This story alone: 9 of 12 wiser, a share of 0.75 (0.47 – 0.91)." in told
+    assert "This story alone: 3 of 4 wiser" in told
+    rows = re.findall(r'<th scope="row">([^<]*)</th><td>(\d+)</td><td>(\d+)</td>', told)
+    assert rows
+    assert all(int(n) >= 5 for _label, _wiser, n in rows)
+    assert "By group" in told
 
 
 def test_two_groups_and_a_moment_are_drawn_in_the_same_places(client: Client) -> None:
