@@ -11,12 +11,14 @@ document.addEventListener("click", (event) => {
     else select(source);
   }
   const line = event.target.closest("[data-line]");
-  const editor = document.querySelector("textarea#text");
-  if (line && editor) {
+  if (line && writing()) {
     event.preventDefault();
-    goTo(editor, Number(line.dataset.line));
+    goTo(writing(), Number(line.dataset.line));
   }
 });
+
+// The text area that holds a document, where the page has one.
+function writing() { return document.querySelector("textarea.code"); }
 
 // Select what cannot be copied, so that the keyboard's own copy works.
 function select(element) {
@@ -53,3 +55,69 @@ if (warned) {
   warned.addEventListener("submit", () => { unsaved = false; });
   window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 }
+
+// A part that renews itself keeps what was opened in it, what was scrolled, and where the keyboard is.
+const PLACES = "a[href], button, input, select, textarea, summary, [tabindex]";
+const kept = new Map();
+
+function nameOf(element) {
+  const part = element.closest("section")?.querySelector("h2")?.textContent ?? "";
+  return [element.tagName, part, element.getAttribute("aria-label") || element.textContent.trim()].join("|");
+}
+
+function wordsOf(details) { return nameOf(details.querySelector("summary")); }
+
+function note(part) {
+  kept.set(part.id, {
+    open: new Set([...part.querySelectorAll("details[open]")].map(wordsOf)),
+    scrolled: new Map([...part.querySelectorAll(".scroll")].map((one) => [nameOf(one), one.scrollLeft])),
+    focus: part.contains(document.activeElement) ? nameOf(document.activeElement) : "",
+  });
+}
+
+function putBack(part, state) {
+  for (const one of part.querySelectorAll("details")) if (state.open.has(wordsOf(one))) one.open = true;
+  for (const one of part.querySelectorAll(".scroll")) one.scrollLeft = state.scrolled.get(nameOf(one)) ?? 0;
+  const place = state.focus && [...part.querySelectorAll(PLACES)].find((one) => nameOf(one) === state.focus);
+  if (place) place.focus({preventScroll: true});
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (/^\s*<!doctype/i.test(event.detail.xhr.responseText)) { // a whole page: the sign-in, because the session is over
+    event.detail.shouldSwap = false;
+    window.location.reload();
+  } else if (event.detail.target.id) note(event.detail.target);
+});
+
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, state] of kept) {
+    const part = document.getElementById(id);
+    if (part) putBack(part, state);
+  }
+  kept.clear();
+});
+
+// What could not be renewed says so, instead of passing for current.
+for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.addEventListener(failure, (event) => {
+    const note = event.target.querySelector?.("[data-stale]");
+    if (note) note.hidden = false;
+  });
+}
+
+// Whoever reads a part that renews itself may have it stand still.
+const still = document.querySelector("[data-still]");
+if (still) {
+  still.hidden = false;
+  still.addEventListener("click", () => {
+    const held = still.getAttribute("aria-pressed") !== "true";
+    still.setAttribute("aria-pressed", held);
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.id === still.dataset.still && still.getAttribute("aria-pressed") === "true") event.preventDefault();
+  });
+}
+
+// A link to a line of the document leads to that line.
+const named = /^#line-(\d+)$/.exec(window.location.hash);
+if (named && writing()) goTo(writing(), Number(named[1]));

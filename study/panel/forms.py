@@ -64,6 +64,10 @@ class NewStudy(forms.Form):
                 data["source"] = self.mine.defer(None).get(slug=data["copied"])
         return data
 
+    def to_be_mended(self, source: str) -> None:
+        """Shown again, the form holds this text, wherever it came from, to be worked on."""
+        self.data = {**self.data.dict(), "way": "text", "text": source}  # type: ignore[attr-defined]
+
     def _file(self, uploaded: Any) -> str:
         if uploaded.size > MAX_BYTES:
             raise ValidationError({"file": f"The file is larger than {MAX_BYTES:,} bytes."})

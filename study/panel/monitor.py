@@ -321,9 +321,8 @@ def _drawn(bars: list[tuple[datetime, int, int]], *, unit: str, wide: float) -> 
 def returns_of(study: Study) -> list[dict[str, Any]]:
     """The last places that came back. One query."""
     kept = SlotReturn.objects.filter(slot__study=study).order_by("-at", "-id")
-    return [
-        dict(row) for row in kept.values("at", "reason", "slot__number", "session__participant__code")[:8]
-    ]
+    rows = kept.values("at", "reason", "slot__number", "session__participant__code")[:8]
+    return [dict(row) | {"reason": row["reason"].replace("_", " ")} for row in rows]
 
 
 def probes(study: Study) -> dict[str, Any]:

@@ -33,7 +33,7 @@ AMENDABLE = (State.REGISTERED, State.COLLECTING, State.PAUSED)
 def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole text with what the linter says beside its lines, and what each amendment changed."""
     seen, document = _opened(request, slug, Right.SEE)
-    powered = bool(document.registration and document.registration.power)
+    powered = is_powered(seen.study, document)
     versions = seen.study.registrations.filter(version__gt=1).order_by("-version").defer("canonical", "seed")
     return page(
         request,
@@ -45,6 +45,13 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
         versions=versions.select_related("registered_by", "approved_by"),
         amendable=seen.study.state in AMENDABLE,
     )
+
+
+def is_powered(study: Study, document: Held) -> bool:
+    """Was the plan's power simulated: for what is registered, or for this very draft?"""
+    if document.registration:
+        return bool(document.registration.power)
+    return finished_power(study, document.sha256) is not None
 
 
 def _opened(request: HttpRequest, slug: str, right: Right) -> tuple[Seen, Held]:
@@ -210,6 +217,8 @@ def power(request: HttpRequest, slug: str) -> HttpResponse:
         document=document,
         protocol=document.protocol,
         draft=seen.study.state == State.DRAFT,
+        swapped=True,
+        checked=check(document.text, powered=found is not None),
         **simulation(seen.study, document),
     )
 

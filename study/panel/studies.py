@@ -16,6 +16,7 @@ from study.panel.documents import check, held
 from study.panel.forms import NewStudy
 from study.panel.frame import page
 from study.panel.models import Simulation
+from study.panel.protocols import is_powered
 from study.panel.simulating import ask, is_lost, latest
 from study.panel.standing import power_rows, standings, with_latest
 from study.protocol import ProtocolError
@@ -58,8 +59,13 @@ def new(request: HttpRequest) -> HttpResponse:
             )
             return redirect("panel:study", slug=study.slug)
         except ProtocolError as error:
-            form.add_error(None, f"This is no protocol yet: {len(error.problems)} problems, below.")
             marks = check(source).marks if isinstance(source, str) else error.problems
+            if isinstance(source, str):
+                form.to_be_mended(source)
+            problems = "1 problem" if len(marks) == 1 else f"{len(marks)} problems"
+            form.add_error(
+                None, f"This is no protocol yet: {problems}, below. Nothing was made; mend the text here."
+            )
         except Refused as refusal:
             form.add_error("slug", str(refusal))
     status = 422 if form.is_bound else 200
@@ -96,7 +102,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         codes=codes,
         moves=[m for m in MOVES if seen.study.state in m.states] if seen.may(Right.RUN) else [],
         cohort=cohort(seen),
-        counts=check(document.text, powered=bool(registration and registration.power)).counts,
+        counts=check(document.text, powered=is_powered(seen.study, document)).counts,
     )
 
 

@@ -17,8 +17,9 @@ from config.embedded.layout import Layout
 from study.analyses import actions as analyses
 from study.analyses import exploring
 from study.panel import bundling
+from study.panel.documents import held
 from study.panel.editor_fields import PARTS
-from study.panel.models import BundleRun
+from study.panel.models import BundleRun, Simulation
 from study.protocol import read, shipped
 from study.registration import actions
 from study.registration.models import Study
@@ -205,3 +206,38 @@ def test_a_page_of_the_walk_is_jumped_to_in_a_frame_of_phone_width(ada: Any, axe
     assert ada.locator("iframe").bounding_box()["width"] == 375
     ada.get_by_role("link", name="No answer shown").click()
     ada.get_by_role("heading", name="Preview: No answer shown").wait_for()
+
+
+def test_a_line_that_is_wrong_is_one_click_away_in_a_faulty_file_and_from_a_form(
+    ada: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(TINY.replace("paradigm: one-stage", "paradigm: no-stage"))
+    ada.goto("/panel/new/")
+    ada.get_by_role("radio", name="A YAML file").check()
+    ada.locator("#id_file").set_input_files(file)
+    ada.get_by_role("button", name="Create the draft").click()
+    ada.locator("[data-line]").click()
+    chosen = "[...document.querySelectorAll('textarea.code')].map(t => t.value.slice(t.selectionStart, t.selectionEnd))"
+    assert ada.evaluate(chosen) == ["paradigm: no-stage"]
+    ada.keyboard.type("paradigm: one-stage")
+    ada.get_by_role("button", name="Create the draft").click()
+    ada.get_by_role("link", name="Edit the protocol").click()
+    link = ada.locator("#judged [data-line]").first
+    line = link.get_attribute("data-line")
+    link.click()
+    ada.wait_for_url(f"**/edit/#line-{line}")
+    assert ada.evaluate(chosen) == [TINY.splitlines()[int(line) - 1]]
+
+
+def test_the_linter_forgets_that_power_was_never_simulated_once_it_was(ada: Any) -> None:
+    study = factories.draft()
+    ada.goto("/panel/studies/tiny/register/")
+    assert ada.locator("#linter").get_by_text("never simulated").is_visible()
+    found = Simulation.objects.create(
+        study=study, kind="power", sha256=held(study).sha256, wanted=20, total=80
+    )
+    ada.reload()
+    result = {"runs": 20, "participants": 12, "hypotheses": {}, "left_out": {}, "target": 0.8}
+    Simulation.objects.filter(pk=found.pk).update(result=result, finished_at=timezone.now())
+    ada.locator("#linter").get_by_text("never simulated").wait_for(state="detached")

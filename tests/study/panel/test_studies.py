@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -115,7 +116,23 @@ def test_a_text_that_is_no_protocol_comes_back_with_its_lines(ada: Client) -> No
     assert answer.status_code == 422
     line = broken[: broken.index("paradigm:")].count("\n") + 1
     assert f"line {line}" in answer.content.decode()
+    assert "1 problem," in answer.content.decode()
     assert not Study.objects.exists()
+
+
+def test_a_file_that_is_no_protocol_becomes_a_text_to_mend(ada: Client) -> None:
+    broken = TINY.replace("paradigm: one-stage", "paradigm: three-stage")
+    upload = {"way": "file", "mode": "pilot", "file": ContentFile(broken.encode(), name="own.yaml")}
+    answer = ada.post("/panel/new/", upload)
+    form = answer.context["form"]
+    assert (form["way"].value(), form["mode"].value()) == ("text", "pilot")
+    assert form["text"].value() == broken
+    mended = {
+        "way": form["way"].value(),
+        "mode": "pilot",
+        "text": form["text"].value().replace("three-", "one-"),
+    }
+    assert ada.post("/panel/new/", mended).status_code == 302
 
 
 def test_a_new_study_never_overwrites_one(ada: Client) -> None:
