@@ -67,10 +67,8 @@ def _table(path: Path, columns: Any, wanted: Callable[[Any], Any]) -> Any:
 
     known = {row["column"]: row for _, row in columns.iterrows()}
     chosen = list(wanted(list(known)))
-    parts = [
-        pd.DataFrame({name: _typed(raw[name], known[name]) for name in raw})
-        for raw in _read(path, usecols=chosen, chunksize=ROWS_AT_ONCE)
-    ]
+    read = (rows.reset_index(drop=True) for rows in _read(path, usecols=chosen, chunksize=ROWS_AT_ONCE))
+    parts = [pd.DataFrame({name: _typed(raw[name], known[name]) for name in raw}) for raw in read]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -20,13 +20,23 @@ from study.tables.tidy import tidy
 pytestmark = pytest.mark.django_db
 
 
-def test_the_files_read_back_as_the_tables_they_were(folder, study):
+@pytest.mark.parametrize("rows", [7, reproduce.ROWS_AT_ONCE])
+def test_the_files_read_back_as_the_tables_they_were(folder, study, monkeypatch, rows):
+    """Also where a table is longer than what is read at once."""
+    monkeypatch.setattr(reproduce, "ROWS_AT_ONCE", rows)
     tables, read = tidy(study).as_dict(), reproduce.load(folder)
     for name in ("participants", "trials", "responses"):
         expected = tables[name]
         if name == "responses":  # CSV knows no difference between an empty answer and none
             expected = expected.assign(value=expected["value"].mask(expected["value"] == ""))
         pd.testing.assert_frame_equal(read[name], expected)
+
+
+def test_a_notebook_reads_only_the_columns_that_the_plan_can_name(folder):
+    whole, read = reproduce.load(folder, reproduce.ANALYSED), reproduce.load_analysed(folder)
+    assert {"participant", "item", "arm", "agree", "truth"} <= set(read["trials"]) < set(whole["trials"])
+    for name, table in read.items():
+        pd.testing.assert_frame_equal(table, whole[name][list(table)])
 
 
 def test_every_number_of_the_report_is_found_again(folder):
