@@ -1,15 +1,16 @@
 """Personas: a value each holds, how wise each value is to them, and how they answer a story. They talk with the
 interviewer (`talking`), compare its card with the value they hold and mend it where it is off: the truth stays known.
 
-All share one true order per study: `truth` gives every value a strength in logits. A persona answers a story from a
-to b as the pairwise model says (`analysis.moral_graph.pairwise`): eta = strength(b) - strength(a) + acquiescence +
-their own part of it, and "not sure" with a fixed weight between equals.
+All share one true order per study and set of values that stories bring together: `truth` gives strengths in logits. A
+persona answers a story from a to b as the pairwise model says (`analysis.moral_graph.pairwise`): eta = strength(b) -
+strength(a) + acquiescence + their own part of it, and "not sure" with a fixed weight between equals.
 """
 
 from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -26,13 +27,33 @@ from study.rehearsal.forms import ShownPage
 SPACING = 0.6  # logits between neighbours of the true order
 ACQUIESCENCE, OWN_ACQUIESCENCE, TIE = 0.5, 0.5, -0.6
 COMMENTS = 0.88  # share of votes with a reason, as in the published run
+AGAIN = 0.8  # who agrees to be asked again
 
 
 def truth(protocol: Protocol) -> dict[str, float]:
-    """Each value's true strength in logits, in a random order of the library that the assumptions' seed fixes."""
+    """Each value's true strength in logits: a random order, that the assumptions' seed fixes, of the values which
+    stories bring together. Values that no chain of stories connects are never compared: such sets have orders of their
+    own.
+
+    One order of the whole library would put the values of a story as far as eight logits apart, where everybody says
+    the same whichever it is, and votes say nothing about the neighbours of either.
+    """
     values = [value.id for value in library(protocol)]
     order = np.random.default_rng([protocol.assumptions.seed, 11]).permutation(len(values))
-    return {values[at]: SPACING * place for place, at in enumerate(order)}
+    found: dict[str, float] = {}
+    for part in _connected(values, stories(protocol).values()):
+        mixed = sorted(part, key=lambda value: order[values.index(value)])
+        found |= {value: SPACING * place for place, value in enumerate(mixed)}
+    return found
+
+
+def _connected(values: Iterable[str], ends: Iterable[tuple[str, str]]) -> list[set[str]]:
+    """The values in sets that chains of stories connect."""
+    part = {value: {value} for value in values}
+    for lower, upper in ends:
+        joined = part[lower] | part[upper]
+        part.update(dict.fromkeys(joined, joined))
+    return list({id(one): one for one in part.values()}.values())
 
 
 def library(protocol: Protocol) -> list[LibraryValue]:
@@ -85,6 +106,7 @@ class Persona(Person):
         say = world.protocol.say
         held = Card(say(self.holds.title), say(self.holds.description), tuple(map(say, self.holds.policies)))
         self.talker = Talker(held, [world.protocol.assumptions.seed, 17, seed])
+        self.again = np.random.default_rng([world.protocol.assumptions.seed, 29, seed]).random() < AGAIN
 
     def looks_again(self, page: ShownPage) -> bool:
         return self.talker.looks_again(page.html)
@@ -119,6 +141,7 @@ class Persona(Person):
             "otherwise": "All of it.",
             "decision": APPROVE,
             "share": "yes" if self.leaning > 0 else "no",
+            "again": "yes" if self.again else "no",
         }
 
     def wisest(self, offered: tuple[str, ...]) -> list[str]:

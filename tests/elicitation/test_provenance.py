@@ -1,30 +1,37 @@
 """A small rehearsal over HTTP, interviews and streams included: everything leads to where it came from, in the database
-and on the explorer's pages; and what does not is found."""
+and on the explorer's pages; what does not is found; cards are merged and their authors answer the follow-up."""
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analysis import moral_graph
+from elicitation.followup import actions as follow_up
+from elicitation.followup.models import FollowUp
 from elicitation.interview.prompts import CRITIC, INTERVIEW
-from elicitation.models import Card, MappingDecision, Upgrade
-from elicitation.rehearsal import ways
+from elicitation.models import Card, DeskRun, Upgrade
+from elicitation.rehearsal import exploring, merging, returning, ways
 from elicitation.rehearsal.personas import Persona
 from elicitation.rehearsal.provenance import unprovenanced, unsupported
 from elicitation.rehearsal.run import PersonaCohort
 from elicitation.rehearsal.talking import AWAY, BAD_LINE, FORM, TALKS, WORDLESS
+from elicitation.runs.actions import perform
 from elicitation.votes.table import votes_of
 from llm import worker
 from llm.models import Call
+from study.protocol import Protocol
 from study.registration import actions
 from study.registration.models import Study
 from study.rehearsal.behaviour import World
@@ -53,13 +60,15 @@ class ChosenCohort(PersonaCohort):
 
 @pytest.fixture
 def at_work(server: str, model: Any) -> Iterator[None]:
-    """A worker's thread: takes every queued call until the test is over."""
+    """A worker's thread: takes every queued call, and every search of a desk, until the test is over."""
     over = threading.Event()
 
     def run() -> None:
         while not over.is_set():
             for call in Call.objects.filter(state=Call.State.QUEUED).values_list("pk", flat=True):
                 worker.work(call)
+            for search in DeskRun.objects.filter(started_at=None, finished_at=None):
+                perform(search.pk)
             over.wait(0.02)
         connection.close()
 
@@ -70,12 +79,21 @@ def at_work(server: str, model: Any) -> Iterator[None]:
     thread.join(20)
 
 
+def content() -> Protocol:
+    """Cards come from interviews, their authors are asked again, and nobody leaves."""
+    held = talking()
+    flow = [stage.model_dump(mode="json") for stage in held.flow]
+    for stage in flow:
+        if stage["kind"] == "values-card":
+            stage["follow_up"] = "ask"
+    return changed(held, flow=flow, assumptions={**held.assumptions.model_dump(mode="json"), "dropout": 0})
+
+
 @pytest.fixture
 def rehearsed(server: str, model: Any, at_work: None, settings: Any) -> Study:
     settings.ALLOWED_HOSTS = ["*"]
     model.fault("status", value=503, match=BAD_LINE)
-    content = talking()
-    protocol = changed(content, assumptions={**content.assumptions.model_dump(mode="json"), "dropout": 0})
+    protocol = content()
     study = collecting(protocol, mode="rehearsal")
     cohort = ChosenCohort(study, protocol, server, concurrency=6)
     result = in_a_thread(cohort.run(PEOPLE))
@@ -87,7 +105,9 @@ def rehearsed(server: str, model: Any, at_work: None, settings: Any) -> Study:
     return study
 
 
-def test_a_small_rehearsal_leads_everywhere_and_what_is_damaged_is_said(rehearsed: Study) -> None:
+def test_a_small_rehearsal_leads_everywhere_and_what_is_damaged_is_said(
+    rehearsed: Study, server: str
+) -> None:
     found = ways.of(rehearsed)
     assert found.cards == {
         ways.INTERVIEW: PEOPLE - 3, ways.BY_HAND: 1, ways.BROKEN_OFF: 1, ways.FORM: 1,
@@ -115,7 +135,58 @@ def test_a_small_rehearsal_leads_everywhere_and_what_is_damaged_is_said(rehearse
         assert any(complaint in one for one in after(statement, rehearsed)), complaint
     assert unprovenanced(rehearsed) == []
 
+    merged_and_explored(rehearsed, server)
     walk(rehearsed)
+    returned(rehearsed, server)
+
+
+def merged_and_explored(study: Study, server: str) -> None:
+    """The worker's search makes one value of what personas of one mind wrote; every link of the explorer is followed."""
+    merged = merging.merge(study, lambda line: None)
+    assert (merged.cards, merged.alone, merged.left, merged.twice) == (PEOPLE, 0, {}, 0)
+    assert PEOPLE <= merged.accepted <= merged.checks <= merged.candidates
+    assert merged.values == merged.library
+    assert f"{PEOPLE} of {PEOPLE} cards count as a value of the library" in merging.told(merged)
+    graph = moral_graph.build(votes_of(study).votes, resamples=0)
+    edges = set(graph.edges[["from_value", "to_value"]].itertuples(index=False, name=None))
+    (found,) = elsewhere(lambda: exploring.explore(study, server, edges))
+    voted = set(votes_of(study).votes[["from_value", "to_value"]].to_numpy().ravel())
+    library = dict(Card.objects.filter(study=study, session=None).values_list("title", "code"))
+    unvoted = [one for one in written(study) if library[one.title] not in voted]
+    assert len(found.lost) == len({one.title for one in unvoted}), found.lost
+    assert found.cards == PEOPLE - len(unvoted)
+    assert found.words >= found.cards
+    assert (found.edges, found.votes) == (len(edges), 2 * PEOPLE)
+    assert f"with {2 * PEOPLE} votes" in exploring.told(found)
+    assert not get_user_model().objects.filter(username__startswith="reader-").exists()
+    (more,) = elsewhere(lambda: exploring.explore(study, server, {*edges, ("gone", "away")}))
+    assert more.lost == [*found.lost, "the edge gone → away has no votes"]
+
+
+def returned(study: Study, server: str) -> None:
+    """Everybody who agreed answers over HTTP, once."""
+    links = [link for _who, link in follow_up.links(study)]
+    assert links
+    once, again = elsewhere(
+        *(lambda: asyncio.run(returning.come_back(server, links, at_once=4, seed=1)) for _ in range(2))
+    )
+    assert once["answered"] == FollowUp.objects.count() == len(links), once
+    assert again == {"nothing": len(links)}
+    assert set(FollowUp.objects.values_list("same", flat=True)) == {"yes"}, "the library's card is their own"
+    assert follow_up.links(study) == []
+
+
+def elsewhere(*work: Callable[[], Any]) -> list[Any]:
+    """Done one after the other on a thread without an event loop: the browser tests keep one in the main thread."""
+
+    def run() -> list[Any]:
+        try:
+            return [one() for one in work]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result()
 
 
 def written(study: Study) -> Any:
@@ -149,12 +220,6 @@ def after(statement: str, study: Study) -> list[str]:
 def walk(study: Study) -> None:
     """From the explorer to every card with its words, and from every pair to its votes, comments and stories."""
     library = {one.title: one.code for one in Card.objects.filter(study=study, session=None)}
-    for number, (title, code) in enumerate(library.items(), start=1):
-        own = list(written(study).filter(title=title).values_list("code", flat=True))
-        if own:
-            MappingDecision.objects.create(
-                study=study, number=number, kind="merge", cards=[code, *own], by="ada"
-            )
     everybody, team = Client(), Client()
     team.force_login(user("root", is_superuser=True))
     votes = votes_of(study).votes

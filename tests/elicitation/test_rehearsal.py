@@ -9,7 +9,7 @@ from elicitation.models import Draw, Vote
 from elicitation.rehearsal import personas
 from elicitation.rehearsal.personas import Persona, library, stories, true_ranks, truth
 from elicitation.rehearsal.provenance import unprovenanced
-from elicitation.rehearsal.recovery import recover, told
+from elicitation.rehearsal.recovery import Recovery, pooled, recover, told
 from elicitation.stages import draws
 from elicitation.stages.configs import ChooseValuesStage, CompareValuesStage
 from study.protocol import lint, read, shipped
@@ -51,6 +51,25 @@ def test_the_order_of_five_hundred_personas_is_recovered() -> None:
     found = recover(votes(500, 1), truth(SHIPPED), true_ranks(SHIPPED), resamples=100)
     assert [one.case for one in found] == ["homework", "pregnancy", "riot"]
     assert sum(one.tau * one.values for one in found) / 20 >= 0.8, told(found)
+
+
+def test_what_tau_counts_is_said() -> None:
+    """Four of six pairs and the only one: by hand."""
+    one = Recovery("a", values=4, votes=9, tau=1 / 3, pairs=4, fewest=2, covered=4, strengths=4, ranks=4)
+    other = Recovery("b", values=2, votes=5, tau=1.0, pairs=1, fewest=5, covered=2, strengths=2, ranks=2)
+    assert pooled([one, other]) == pytest.approx((5 - 2) / 7)
+    text = told([one, other])
+    assert "4 of 6 pairs of values in their order, each wrong one takes 0.33" in text
+    assert "9 votes on 4 values, at least 2 on each compared pair" in text
+    assert pooled([]) == 0.0
+
+
+def test_values_are_ordered_among_those_that_stories_bring_together() -> None:
+    held = truth(SHIPPED)
+    for case, there in personas.told(SHIPPED).groupby("case"):
+        ends = {*there["from_value"], *there["to_value"]}
+        strengths = sorted(held[value] for value in ends)
+        assert strengths == pytest.approx([personas.SPACING * place for place in range(len(ends))]), case
 
 
 def test_an_order_that_nobody_holds_is_not_recovered() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 
@@ -51,7 +50,7 @@ class Command(BaseCommand):
 
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
                 model = supervisor.environment["HEED_LLM_BASE_URL"]
-                asyncio.run(rehearse(url, model=model, people=participants, at_once=at_once, say=say))
+                rehearse(url, model=model, people=participants, at_once=at_once, say=say)
             spent = os.times()
             cpu = spent.user + spent.system + spent.children_user + spent.children_system
             say(
