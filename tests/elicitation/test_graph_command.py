@@ -4,6 +4,8 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -42,6 +44,38 @@ def test_the_six_criteria_are_said_and_what_is_missing_too(file: Path) -> None:
     for criterion in ("fine-grained", "generalisable", "scalable", "robust", "legitimate", "auditable"):
         assert f"\n{criterion}: " in text
     assert "legitimate: agreement with the exit survey: not available; no survey answers were given" in text
+
+
+def test_beside_the_ranks_stand_the_model_the_habit_and_what_the_stories_do(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    names, rows = ["Calm", "Candour", "Care", "Courage"], []
+    for person in range(240):
+        for lower, upper in rng.permutation(4)[:2].reshape(1, 2):
+            chance = 1 / (1 + np.exp(-(0.7 * (upper - lower) + 0.4)))
+            verdict = "unsure" if rng.random() < 0.15 else "wiser" if rng.random() < chance else "not_wiser"
+            story = f"{lower}{upper}-{rng.integers(2)}"
+            group = "young" if person % 2 else "old"
+            rows.append((person, names[lower], names[upper], "When", verdict, story, group))
+            rows.append((person, f"Other {names[0]}", f"Other {names[1]}", "When", "wiser", "o", group))
+    columns = ["participant", "from_value", "to_value", "context", "verdict", "story", "group"]
+    path = tmp_path / "votes.csv"
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    text = run(path, "--resamples", 0, "--beside")
+    assert "pairwise model, part 1 of 2: 240 votes of 240 participants on 4 values; saying yes" in text
+    assert "part 2 of 2: 240 votes, not estimated: no vote says 'not_wiser'" in text
+    strengths = [line for line in text.splitlines() if line.startswith("  ") and "logits (" in line]
+    assert strengths[0].split()[1] == "Courage"
+    assert "do the votes fit one order? p " in text
+    assert "the stories' own effect: the share of “wiser” varies by" in text
+    assert "upgrades by how far every group holds them:" in text
+    assert "not estimated: column 'story' is missing" in run(bare(path), "--resamples", 0, "--beside")
+
+
+def bare(path: Path) -> Path:
+    """The same votes without stories and groups."""
+    found = path.with_name("bare.csv")
+    pd.read_csv(path).drop(columns=["story", "group"]).to_csv(found, index=False)
+    return found
 
 
 def test_files_are_written_in_every_format(file: Path, tmp_path: Path) -> None:

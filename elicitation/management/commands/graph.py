@@ -49,6 +49,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--criteria", action="store_true", help="the six criteria for an alignment target, of all votes"
         )
+        parser.add_argument(
+            "--beside",
+            action="store_true",
+            help="the pairwise model beside the ranks: strengths, the habit of saying yes, whether the votes fit one "
+            "order; the stories' own effect; agreement between groups where there is a column `group`",
+        )
         for kind in ("json", "graphml", "gexf"):
             parser.add_argument(f"--{kind}", type=Path, metavar="OUT", help=f"write the graph as {kind}")
 
@@ -66,6 +72,8 @@ class Command(BaseCommand):
         self.stdout.write(_summary(graph, options["top"]))
         if options["criteria"]:
             self.stdout.write(_criteria(votes, options))
+        if options["beside"]:
+            self.stdout.write(_beside(votes, options))
         self._write(graph, options)
 
     def _write(self, graph: moral_graph.MoralGraph, options: dict[str, Any]) -> None:
@@ -113,6 +121,16 @@ def _criteria(votes: pd.DataFrame, options: dict[str, Any]) -> str:
         note = f"; {row['note']}" if row["note"] else ""
         lines.append(_line(f"{row['criterion']}: {row['measure']}: {value}{note}", longest=300))
     return "\n".join(lines)
+
+
+def _beside(votes: pd.DataFrame, options: dict[str, Any]) -> str:
+    from elicitation.votes.beside import lines
+
+    asked = {name: options[name] for name in ("case", "context", "group") if options[name] is not None}
+    told = lines(
+        moral_graph.select(votes, **asked), level=options["level"], seed=options["seed"], top=options["top"]
+    )
+    return "\n".join(["", *(_line(one, longest=300) for one in told)])
 
 
 def _json(graph: moral_graph.MoralGraph) -> str:
