@@ -56,6 +56,44 @@ if (warned) {
   window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 }
 
+// A document that was typed and not saved outlives a sign-in, an error page or a closed session in this window.
+const UNSAVED = "heed-unsaved:";
+const own = UNSAVED + window.location.pathname;
+for (const key of Object.keys(sessionStorage)) {
+  const sent = key.startsWith(UNSAVED) && JSON.parse(sessionStorage.getItem(key)).sent;
+  if (sent && document.querySelector(".notice.good")) sessionStorage.removeItem(key);
+}
+if (warned && writing() && !writing().readOnly) {
+  const keep = (sent) => sessionStorage.setItem(own, JSON.stringify({text: writing().value, sent}));
+  const before = JSON.parse(sessionStorage.getItem(own) ?? "null");
+  if (before && before.text !== writing().value) offer(before.text);
+  else sessionStorage.removeItem(own);
+  writing().addEventListener("input", () => keep(false));
+  warned.addEventListener("submit", () => keep(true));
+}
+
+function offer(text) {
+  const note = document.createElement("div");
+  note.className = "notice warn";
+  note.setAttribute("role", "status");
+  note.append("There is a text of yours that was not saved. ");
+  const take = document.createElement("button");
+  take.type = "button";
+  take.textContent = "Take it up";
+  take.addEventListener("click", () => {
+    writing().value = text;
+    writing().dispatchEvent(new Event("input", {bubbles: true}));
+    note.remove();
+    writing().focus();
+  });
+  const forget = document.createElement("button");
+  forget.type = "button";
+  forget.textContent = "Forget it";
+  forget.addEventListener("click", () => { sessionStorage.removeItem(own); note.remove(); });
+  note.append(take, " ", forget);
+  warned.prepend(note);
+}
+
 // A part that renews itself keeps what was opened in it, what was scrolled, and where the keyboard is.
 const PLACES = "a[href], button, input, select, textarea, summary, [tabindex]";
 const kept = new Map();
@@ -85,7 +123,8 @@ function putBack(part, state) {
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (/^\s*<!doctype/i.test(event.detail.xhr.responseText)) { // a whole page: the sign-in, because the session is over
     event.detail.shouldSwap = false;
-    window.location.reload();
+    if (!warned) window.location.reload();
+    else event.detail.target.textContent = "You are signed out. Save: you are asked to sign in, and your text is kept here.";
   } else if (event.detail.target.id) note(event.detail.target);
 });
 
@@ -117,6 +156,9 @@ if (still) {
     if (event.target.id === still.dataset.still && still.getAttribute("aria-pressed") === "true") event.preventDefault();
   });
 }
+
+// On a narrow screen the tabs scroll: the open one is in sight.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
 
 // A link to a line of the document leads to that line.
 const named = /^#line-(\d+)$/.exec(window.location.hash);

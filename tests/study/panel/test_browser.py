@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session as BrowserSession
 from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
@@ -241,3 +242,41 @@ def test_the_linter_forgets_that_power_was_never_simulated_once_it_was(ada: Any)
     result = {"runs": 20, "participants": 12, "hypotheses": {}, "left_out": {}, "target": 0.8}
     Simulation.objects.filter(pk=found.pk).update(result=result, finished_at=timezone.now())
     ada.locator("#linter").get_by_text("never simulated").wait_for(state="detached")
+
+
+def test_a_text_outlives_the_end_of_the_session(page: Any) -> None:
+    user = factories.user("ada", is_superuser=True)
+    user.set_password("correct horse")
+    user.save()
+    factories.draft()
+
+    def sign_in() -> None:
+        page.get_by_label("Name").fill("ada")
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Sign in").click()
+
+    page.goto("/panel/studies/tiny/edit/")
+    sign_in()
+    BrowserSession.objects.all().delete()
+    text = page.get_by_label("The document (YAML)")
+    text.fill(text.input_value().replace("target: 12", "target: 24"))
+    page.locator("#judged").get_by_text("You are signed out").wait_for()
+    page.get_by_role("button", name="Save").click()
+    sign_in()
+    page.get_by_role("button", name="Take it up").click()
+    page.locator("#judged .changes").get_by_text("sample.target").wait_for()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.").wait_for()
+    assert Study.objects.get().draft["sample"]["target"] == 24
+    page.goto("/panel/studies/tiny/edit/")
+    text.wait_for()
+    assert not page.get_by_role("button", name="Take it up").is_visible()
+
+
+def test_the_open_tab_is_in_sight_on_a_phone(ada: Any) -> None:
+    factories.draft()
+    ada.set_viewport_size({"width": 360, "height": 800})
+    ada.goto("/panel/studies/tiny/log/")
+    box = ada.locator(".tabs [aria-current]").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
