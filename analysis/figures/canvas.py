@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
+from matplotlib.text import Text
 
 from analysis.frames import require
 
@@ -55,6 +56,9 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "heed",
     "path.simplify": False,
 }
+
+BESIDE_TITLE = 1.1
+"""Inches that a drawing needs beside its title: the labels left of the axes, and a margin."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,10 @@ def percent_axis(axis: Any, *, step: float = 0.2) -> None:
 
 
 def heading(axes: Axes, title: str, subtitle: str = "") -> None:
-    """Title above the axes, and under it in grey what is shown."""
+    """Title above the axes, and under it in grey what is shown. A drawing too narrow for its title is widened: a
+    stamp that is cut off is no stamp."""
+    if title:
+        _widen(axes, axes.set_title(title))
     if subtitle:
         axes.set_title(title, pad=26)
         axes.annotate(
@@ -122,8 +129,16 @@ def heading(axes: Axes, title: str, subtitle: str = "") -> None:
             color=MUTED,
             fontsize=9,
         )
-    elif title:
-        axes.set_title(title)
+
+
+def _widen(axes: Axes, title: Text) -> None:
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        return
+    wide, high = figure.get_size_inches()
+    needed = title.get_window_extent().width / figure.dpi + BESIDE_TITLE
+    if needed > wide:
+        figure.set_size_inches(needed, high)
 
 
 def looks(count: int) -> list[tuple[str, str]]:

@@ -329,3 +329,15 @@ def test_means_that_do_not_fit_together_are_refused(change, message):
     arguments = {"estimates": estimates, "people": people, "label": "x"} | change
     with pytest.raises(ValueError, match=message):
         means(**arguments)
+
+
+@pytest.mark.parametrize("title", ["Agreement", "EXPLORATORY: not in the registered plan", "A heading " * 9])
+def test_a_drawing_is_as_wide_as_its_title_however_few_its_groups(title):
+    estimates = pd.DataFrame({"arm": ["a"], "value": [0.5], "low": [0.4], "high": [0.6]})
+    people = pd.DataFrame({"arm": ["a", "a"], "value": [0.4, 0.6]})
+    drawn = means(estimates, people, label="agree", title=title)
+    drawn.svg()
+    drawing = drawn.drawing
+    axes = drawing.axes[0]
+    shown = max(text.get_window_extent().x1 for text in (axes.title, axes._left_title) if text.get_text())
+    assert shown <= drawing.bbox.x1
