@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -15,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from study.assignment import actions as assignment
-from study.panel.models import FailedLogin
+from study.panel.models import FailedLogin, StudyRole
 from study.protocol import read, shipped
 from study.registration import actions
 from study.registration.models import AuditEntry, Study
@@ -284,3 +285,19 @@ def test_the_whole_instrument_is_on_one_page(ada: Client, name: str) -> None:
         assert all(protocol.say(statement.text) in text for statement in scale.items)
     for phrasing in protocol.phrasings:
         assert protocol.say(phrasing.text) in text
+
+
+def test_a_refusal_and_a_missing_page_stay_in_the_panel_with_a_way_back(ada: Client) -> None:
+    study = factories.draft()
+    Study.objects.filter(pk=study.pk).update(owner=None)
+    StudyRole.objects.create(study=study, user=get_user_model().objects.get(username="ada"), role="assistant")
+    for address, status in (
+        ("/panel/studies/tiny/edit/", 403),
+        ("/panel/studies/nothing/", 404),
+        ("/panel/x/", 404),
+    ):
+        answer = ada.get(address)
+        assert answer.status_code == status
+        assert 'href="/panel/">To the studies' in answer.content.decode(), address
+    assert "To the studies" not in ada.get("/s/nothing/").content.decode()
+    assert "To the studies" not in Client().get("/panel/x/").content.decode()
