@@ -57,6 +57,13 @@ def _html(asked: Asked) -> SafeString:
 _kept_html = lru_cache(maxsize=4096)(_html)
 
 
+class SeveralField(forms.MultipleChoiceField):
+    """All that apply, each once however often it was sent: two ticks of one option are no two answers."""
+
+    def clean(self, value: Any) -> list[str]:
+        return list(dict.fromkeys(super().clean(value)))
+
+
 class PageForm(forms.Form):
     """The form of one page. `cleaned_data` is the payload that is stored."""
 
@@ -120,7 +127,7 @@ def field_of(question: Question, walk: Walk) -> forms.Field:
         case "choice":
             return forms.ChoiceField(choices=choices_of(question, walk), **_messages(question))
         case "select":
-            return forms.MultipleChoiceField(choices=choices_of(question, walk), **_messages(question))
+            return SeveralField(choices=choices_of(question, walk), **_messages(question))
         case "number" | "slider":
             low, high = limits(question)
             return forms.FloatField(min_value=low, max_value=high, **_messages(question))
