@@ -46,7 +46,8 @@ def filled(study: Study, *, traces: bool = False) -> int:
     count = 0
     with connection.cursor() as cursor:
         for group in grouped(places.iterator(chunk_size=1000)):
-            rows, sessions, events = [], [], []
+            rows, sessions = [], []
+            events: list[tuple[Any, ...]] = []
             for slot in group:
                 arrived = start + timedelta(seconds=slot.number * 60)
                 participant = Participant(study=study, source=study.mode)
@@ -121,7 +122,7 @@ def noticed(rows: list[tuple[Any, ...]], draw: random.Random) -> Iterator[tuple[
     """The trace events of one session's pages, each page loaded once."""
     for session, _, page, _, payload, _, _, _, shown, sent in rows:
         load, length = f"{draw.getrandbits(40):010x}", (sent - shown).total_seconds() * 1000
-        told = [("shown", {"width": 1280, "height": 800})]
+        told: list[tuple[str, dict[str, Any]]] = [("shown", {"width": 1280, "height": 800})]
         told += [("change", {"field": name, "value": value}) for name, value in json.loads(payload).items()]
         told += [("paste", {"field": "answer", "length": 12})] * (draw.random() < 0.02)
         told += [("hidden", {}), ("visible", {})] * (draw.random() < 0.1)
