@@ -13,7 +13,7 @@ from study.registration import actions as registration
 from study.registration.actions import name_of
 from study.registration.audit import audit
 from study.registration.errors import Refused
-from study.registration.models import Study
+from study.registration.models import Registration, Study
 from study.session import actions as session_actions
 from study.session.models import Session
 
@@ -57,6 +57,18 @@ def save_draft(*, study: Study, text: str, seen: str, by: Any, how: str = "text"
         told = ", ".join(change["path"] for change in changes(before.protocol, after.protocol))
         _keep(saved, text, after.sha256, how=how, by=by, changed=told[:500])
     return saved
+
+
+@transaction.atomic
+def amend(*, study: Study, text: str, by: Any, **said: Any) -> Registration:
+    """An amendment with the text that it was written as, comments and all; `said` as `registration.amend` takes it.
+
+    Raises ProtocolError, and what `registration.amend` raises.
+    """
+    made = registration.amend(study=study, protocol=read(text), by=by, **said)
+    told = ", ".join(change["path"] for change in made.difference)
+    _keep(study, text, made.sha256, how=f"amendment, version {made.version}", by=by, changed=told[:500])
+    return made
 
 
 def _keep(study: Study, text: str, sha256: str, **told: Any) -> None:

@@ -15,6 +15,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.template.loader import render_to_string
 
+from study.panel.models import DraftVersion
 from study.protocol import (
     Change,
     Document,
@@ -126,7 +127,7 @@ class Held:
 
 def held(study: Study) -> Held:
     """The study's document with its text: as its author wrote it, or made again where that text is not the document.
-    Two queries; of the study given only the key is looked at."""
+    Two queries, three for an amended one; of the study given only the key is looked at."""
     try:
         registration: Registration | None = current(study)
     except WrongState:
@@ -139,7 +140,15 @@ def held(study: Study) -> Held:
         columns = stored.annotate(text=Cast("draft", TextField())).values_list("text", "source_text")
         draft, source = columns.get()
         protocol, digest = _drafted(draft)
+    if registration is not None and registration.version > 1:
+        source = _amended(study, digest) or source
     return Held(protocol, _text(source, digest, protocol), digest, registration)
+
+
+def _amended(study: Study, digest: str) -> str:
+    """The text that an amendment was written as in the panel, or ''."""
+    kept = DraftVersion.objects.filter(study=study, sha256=digest)
+    return kept.values_list("text", flat=True).first() or ""
 
 
 @lru_cache(maxsize=KEPT)

@@ -132,9 +132,9 @@ def _amend(request: HttpRequest, seen: Seen, document: Held, text: str) -> HttpR
         raise Refused("The study was amended meanwhile: copy your text and load the page again.")
     if request.POST.get("confirmed") != "yes":
         return _editor(request, seen, document, text, [], review=True)
-    made = registration.amend(
+    made = actions.amend(
         study=seen.study,
-        protocol=checked.protocol,
+        text=text,
         reason=request.POST.get("reason", ""),
         by=visitor(request),
         approved_by=second_person(request, seen, Right.EDIT),

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from study.assignment import actions as assignment
+from study.panel.documents import held
 from study.panel.models import FailedLogin, StudyRole
 from study.protocol import read, shipped
 from study.registration import actions
@@ -222,6 +223,9 @@ def test_an_amendment_is_reviewed_before_it_is_made(ada: Client) -> None:
     text = ada.get("/panel/studies/tiny/protocol/").content.decode()
     assert "What version 2 changed" in text
     assert "sample.target" in text
+    assert held(study).text == form["text"], (
+        "the author's own lines and comments are the amended document's, too"
+    )
 
 
 def test_a_study_is_opened_paused_resumed_and_closed(ada: Client) -> None:
