@@ -16,6 +16,7 @@ from analysis.plan.results import HypothesisResult, Results
 from analysis.plan.runner import run
 from study.analyses import actions
 from study.analyses.report import PlainReport, render
+from study.analyses.wording import p_value
 from study.registration.errors import Refused
 from study.registration.models import Study
 
@@ -101,7 +102,9 @@ def line(hypothesis: HypothesisResult) -> str:
     numbers = ""
     if e.value is not None and e.low is not None and e.high is not None:
         numbers = f": {e.value:.3f} [{e.low:.3f}, {e.high:.3f}] {hypothesis.unit}"
-        numbers += f", adjusted p {hypothesis.p_adjusted:.4f}" if hypothesis.p_adjusted is not None else ""
+        numbers += (
+            f", adjusted p {p_value(hypothesis.p_adjusted)}" if hypothesis.p_adjusted is not None else ""
+        )
     return (
         f"  {MARKS[hypothesis.verdict]} {hypothesis.id} {hypothesis.verdict}{numbers}. {hypothesis.sentence}"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import rfc8785
+from django.test import Client
 from scipy import stats
 
 from study.evidence import bundle
@@ -231,3 +232,15 @@ def test_tails_are_those_of_the_t_distribution():
         for t in (-3.0, 0.0, 0.1, 1.0, 2.0, 5.0, 12.0):
             assert verifier.tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-8)
     assert verifier.tail(1.96, None) == pytest.approx(stats.norm.sf(1.96), rel=1e-12)
+
+
+def test_the_receipt_as_the_last_page_shows_it_is_found(folder, study):
+    """Sixteen digits stand there; people copy blanks with them. Fewer say nothing."""
+    done = Session.objects.filter(participant__study=study, outcome="complete").first()
+    page = Client().get(f"/s/{done.token}/").content.decode()
+    shown = re.search(r'<code class="receipt">([0-9a-f]+)</code>', page)[1]
+    assert done.head.startswith(shown)
+    for receipt in (shown, f" {shown.upper()}\n", done.head):
+        assert f"of {done.participant.code}, accepted" in verifier.find_receipt(folder, receipt)
+    assert verifier.find_receipt(folder, shown[:-1]) is None
+    assert verifier.find_receipt(folder, "0" * 16) is None
