@@ -39,11 +39,24 @@ def test_a_conversation_streams_and_shows_its_card(page: Any, axe: Any, settings
         say(visitor, text)
         work()
     page.goto(visitor.address)
+    other = page.context.new_page()
+    other.goto(visitor.address)
     page.fill("#q-message", ANSWERS[-1])
     page.click("button.primary")
     page.wait_for_selector("[aria-busy]", state="attached")
+    other.fill("#q-message", "From the other window.")
+    other.click("button.primary")
+    other.wait_for_selector(f"#now:has-text('{ANSWERS[-1]}')")
+    assert other.input_value("#q-message") == "From the other window."  # not sent, and not lost
+    other.close()
+    assert page.input_value("#q-message") == ""
+    assert page.evaluate("document.activeElement.id") == "q-message"
+    page.fill("#q-message", "Typed while")
     work()
     page.wait_for_selector("#offer")
+    page.wait_for_selector("[data-awaited]", state="detached")
+    assert page.input_value("#q-message") == "Typed while"
+    page.fill("#q-message", "")
     assert axe(page) == []
     page.click("button[name=leave][value=card]")
     page.wait_for_selector("#q-title")

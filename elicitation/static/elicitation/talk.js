@@ -33,6 +33,17 @@
   const look = () => refresh().catch(() => {}); // offline: what is on the page stays, and a reload shows the rest
   document.addEventListener("heed:stream-end", look);
   awaited();
+
+  /* What was sent and did not arrive (another window was faster, the line was cut) stands in the box again. */
+  const place = `said:${window.location.pathname}`, plain = (text) => text.replace(/\s+/g, " ").trim();
+  const unsent = sessionStorage.getItem(place) || "";
+  const heard = [...area.querySelectorAll(".own-turn")].some((turn) => plain(turn.textContent).endsWith(plain(unsent)));
+  sessionStorage.removeItem(place);
+  if (message && unsent && !heard && !message.value) message.value = unsent;
+  message?.form.addEventListener("submit", (event) => {
+    if (!event.submitter?.name) sessionStorage.setItem(place, message.value);
+  });
+
   /* The page begins where the conversation is, with the next message to be written. */
   const now = document.getElementById("now");
   if (now && !document.getElementById("problem")) {
