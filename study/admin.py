@@ -202,7 +202,7 @@ class SessionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_filter = ["outcome"]
     list_select_related = ["participant", "study"]
     search_fields = ["participant__code", "study__slug"]
-    fields = [*list_display, "language", "exposed", "timed_out_at", "erased_at", "head"]
+    fields = [*list_display, "language", "exposed", "timed_out_at", "withdrawn_at", "erased_at", "head"]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Session]:
         return light(Session, "study")

@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from threading import Lock
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
@@ -61,9 +63,21 @@ def version_of(study: Study) -> Version:
 
 
 def drawn(study: Study, asked: Asked) -> Drawn:
-    """The graph of a study under a filter."""
+    """The graph of a study under a filter. Those who ask for the same one at once wait for one computation."""
     version = version_of(study)
-    return _drawn(version, _snapped(version, asked.alone))
+    return _once(version, _snapped(version, asked.alone))
+
+
+_turns: WeakValueDictionary[tuple[Version, Asked], Lock] = WeakValueDictionary()
+_turn = Lock()
+
+
+def _once(version: Version, asked: Asked) -> Drawn:
+    """As `_drawn`, which by itself would be computed by each thread that comes before the first is done."""
+    with _turn:
+        mine = _turns.setdefault((version, asked), Lock())
+    with mine:
+        return _drawn(version, asked)
 
 
 def moments(study: Study) -> tuple[str, ...]:
@@ -127,7 +141,7 @@ def spacing(version: Version) -> float:
 
 @lru_cache(maxsize=16)
 def _layout(version: Version) -> tuple[Layout, tuple[str, ...]]:
-    graph = _drawn(version, Asked()).graph
+    graph = _once(version, Asked()).graph
     if graph is None:
         none = np.zeros(0, dtype=np.intp)
         return place(none, none, np.zeros(0), np.zeros(0)), ()

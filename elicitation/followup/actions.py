@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.core import signing
 from django.db import models, transaction
@@ -37,12 +38,13 @@ def asks_again(study: Study) -> bool:
 
 
 def invited(study: Study) -> models.QuerySet[Session]:
-    """Those who completed, approved a card and agreed to be asked again; nobody who withdrew, was erased, or walked a
-    preview. Erasure takes the agreement with it: it stands in the submission."""
+    """Those who completed, approved a card and agreed to be asked again; nobody who withdrew, be it after the end, was
+    erased, or walked a preview. Erasure takes the agreement with it: it stands in the submission."""
     return Session.objects.filter(
         study=study,
         preview_arm="",
         outcome=Session.Outcome.COMPLETE,
+        withdrawn_at=None,
         erased_at=None,
         submissions__payload__again="yes",
         submissions__payload__decision="approve",
@@ -67,14 +69,35 @@ def session_of(link: str) -> Session:
     return session
 
 
-def links(study: Study) -> list[tuple[str, str]]:
-    """For everybody who is invited and has not answered: how the panel knows them (our code where it does not), and
-    their link. Three queries."""
-    waiting = list(invited(study).filter(follow_up=None).select_related("participant").order_by("started_at"))
-    ids = panel_ids([one.pk for one in waiting])
+@dataclass(frozen=True)
+class Waiting:
+    """Somebody who is invited and has not answered: how the panel knows them and its study (our code and '' where it
+    does not), the language in which they took part, and their link."""
+
+    recipient: str
+    panel_study: str
+    language: str
+    link: str
+
+
+def waiting(study: Study) -> list[Waiting]:
+    """Everybody who is invited and has not answered, in the order in which they came. Three queries."""
+    people = list(invited(study).filter(follow_up=None).select_related("participant").order_by("started_at"))
+    ids = panel_ids([one.pk for one in people])
     return [
-        (ids.get(one.pk, {}).get("PROLIFIC_PID") or one.participant.code, link_of(one)) for one in waiting
+        Waiting(
+            ids.get(one.pk, {}).get("PROLIFIC_PID") or one.participant.code,
+            ids.get(one.pk, {}).get("STUDY_ID", ""),
+            one.language,
+            link_of(one),
+        )
+        for one in people
     ]
+
+
+def answers(study: Study) -> models.QuerySet[FollowUp]:
+    """What was said, by whoever was not erased since: who withdrew afterwards and left their answers is among them."""
+    return FollowUp.objects.filter(session__study=study, session__erased_at=None)
 
 
 def answer(*, session: Session, standing: Standing, said: Mapping[str, str]) -> bool:

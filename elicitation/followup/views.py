@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from elicitation.followup import actions
+from elicitation.followup.message import message, messages
 from elicitation.followup.models import FollowUp, Said
 from elicitation.followup.standing import Standing, standing_of
 from elicitation.models import Card
@@ -103,30 +104,38 @@ def _shown(
 
 @require_safe
 def follow_up(request: HttpRequest, slug: str) -> HttpResponse:
-    """How many were asked again and answered, and the shares of those who said yes, with their intervals."""
-    from elicitation.followup.shares import shares  # numbers are loaded by who looks at them
+    """How many were asked again and answered, the shares of those who said yes with their intervals, why they said so,
+    and the message that invites the others."""
+    from elicitation.followup.shares import reasons, shares  # numbers are loaded by who looks at them
 
     seen = study_for(request, slug, Right.ANALYSE)
     asked = actions.asks_again(seen.study)
-    people = actions.invited(seen.study) if asked else Session.objects.none()
     return page(
         request, "elicitation/followup/panel.html", seen, "upgrades", asked=asked, over=actions.is_over(seen.study),
-        agreed=people.count(), answered=people.exclude(follow_up=None).count(),
-        shares=shares(seen.study) if asked else [],
+        waiting=actions.invited(seen.study).filter(follow_up=None).count() if asked else 0,
+        answered=actions.answers(seen.study).count() if asked else 0,
+        shares=shares(seen.study) if asked else [], reasons=reasons(seen.study) if asked else {},
+        messages_to_send=messages(protocol_of_study(seen.study)) if asked else [],
     )  # fmt: skip
+
+
+COLUMNS = ["recipient_id", "study_id", "language", "subject", "body", "link"]
 
 
 @require_POST
 def links(request: HttpRequest, slug: str) -> HttpResponse:
-    """The personal links of those who have not answered, as CSV; on the record."""
+    """A line for each who has not answered, with the message to them and their personal link, as CSV; on the record."""
     seen = study_for(request, slug, Right.RUN)
     if not actions.is_over(seen.study):
         return redirect("review:follow-up", slug=slug)
-    found = actions.links(seen.study)
+    found, protocol = actions.waiting(seen.study), protocol_of_study(seen.study)
+    told = {language: message(protocol, language) for language in {one.language for one in found}}
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="follow-up-{slug}.csv"'
     writer = csv.writer(answer, lineterminator="\n")
-    writer.writerow(["person", "link"])
-    writer.writerows([person, request.build_absolute_uri(link)] for person, link in found)
+    writer.writerow(COLUMNS)
+    for one in found:
+        link, text = request.build_absolute_uri(one.link), told[one.language]
+        writer.writerow([one.recipient, one.panel_study, one.language, text.subject, text.to(link), link])
     audit(seen.study, name_of(visitor(request)), "took the links of the follow-up", {"people": len(found)})
     return answer

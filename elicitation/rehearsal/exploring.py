@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ SECTION = re.compile(
     r'(<section class="card"><h4>([^<]*)</h4><p class="quiet">P-[0-9A-F]+.*?</section>)', re.DOTALL
 )
 VOTE = re.compile(r'<li><b>[^<]*</b> <span class="quiet">P-[0-9A-F]+')
+WORDS = re.compile(r"<blockquote>(.*?)</blockquote>", re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 Ends = tuple[str, str]
 Pages = Mapping[tuple[str, ...], str]
@@ -164,20 +166,20 @@ def _read_values(found: Explored, there: Expected, pages: Pages) -> None:
             )
             continue
         found.values += 1
-        shown = [(html.unescape(title), _plain(text)) for text, title in SECTION.findall(body)]
+        shown = Counter(_read(title, section) for section, title in SECTION.findall(body))
         for card in there.cards.get(value, ()):
-            mine = next((one for one in shown if _is(card, *one)), None)
-            if mine is None:
+            mine = (card.title, tuple(card.words))
+            if not card.words or not shown[mine]:
                 found.lost.append(f"the page of {value} lacks card {card.code}, or words that led to it")
                 continue
-            shown.remove(mine)
+            shown[mine] -= 1
             found.cards += 1
             found.words += len(card.words)
 
 
-def _is(card: Written, title: str, text: str) -> bool:
-    """Is this the card, with every word that led to it? Some words always do."""
-    return title == card.title and bool(card.words) and all(words in text for words in card.words)
+def _read(title: str, section: str) -> tuple[str, tuple[str, ...]]:
+    """A card on a page: its title, and the words that led to it."""
+    return html.unescape(title), tuple(_plain(words) for words in WORDS.findall(section))
 
 
 def _read_pairs(found: Explored, there: Expected, pages: Pages) -> None:

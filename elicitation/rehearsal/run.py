@@ -149,7 +149,7 @@ def led(study: Study, url: str) -> str:
 
 def came_back(study: Study, protocol: Protocol, url: str, at_once: int) -> str:
     """Let those who agreed answer the follow-up. Raises RuntimeError when somebody could not, or an answer is lost."""
-    links = [link for _who, link in follow_up.links(study)]
+    links = [one.link for one in follow_up.waiting(study)]
     result = asyncio.run(returning.come_back(url, links, at_once=at_once, seed=protocol.assumptions.seed))
     kept = FollowUp.objects.filter(session__study=study).count()
     wrong = {how: number for how, number in result.items() if how not in ("answered", "nothing")}

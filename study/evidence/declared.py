@@ -44,7 +44,8 @@ FIELDS: dict[type[models.Model], dict[str, tuple[str, ...]]] = {
     Session: {
         OUT: ("participant", "registration", "language", "slot", "submitted", "outcome", "head", "started_at",
               "ended_at", "timed_out_at", "erased_at"),
-        NEVER: ("id", "study", "token", "preview_arm", "position", "attempt", "shown_at", "exposed", "active_at"),
+        NEVER: ("id", "study", "token", "preview_arm", "position", "attempt", "shown_at", "exposed", "active_at",
+                "withdrawn_at"),
     },
     Submission: {
         OUT: ("session", "number", "page", "attempt", "payload", "salt", "commitment", "link", "shown_at",

@@ -29,7 +29,7 @@ from study.session.visit import Visit
 A_PAGE = 50
 SHOWN = (
     "outcome", "submitted", "position", "registration", "started_at", "active_at", "timed_out_at", "erased_at",
-    "participant__code", "slot__arm",
+    "withdrawn_at", "participant__code", "slot__arm",
 )  # fmt: skip
 
 
@@ -100,6 +100,8 @@ def timeline(session: Session) -> list[dict[str, Any]]:
         told.append({"at": at, "what": f"The place went back: {reason.replace('_', ' ')}", "seconds": None})
     if session.ended_at:
         told.append({"at": session.ended_at, "what": f"Ended: {ended(session)}", "seconds": None})
+    if session.withdrawn_at and session.outcome != Session.Outcome.WITHDRAWN:
+        told.append({"at": session.withdrawn_at, "what": "Withdrew after the end", "seconds": None})
     if session.erased_at:
         told.append({"at": session.erased_at, "what": "Answers erased", "seconds": None})
     return sorted(told, key=lambda row: row["at"])

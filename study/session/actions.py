@@ -285,11 +285,15 @@ def _end(session: Session, outcome: str, now: datetime) -> None:
 
 @transaction.atomic
 def withdraw(*, token: str, erase: bool) -> Session:
-    """End a session at the participant's word, from any page, and after the end too. `erase` destroys the answers;
-    that something was there stays countable. Withdrawing twice changes nothing."""
-    session = Session.objects.locked(token)
+    """End a session at the participant's word, from any page, and after the end too: then the outcome stays, and nobody
+    turns to them again. `erase` destroys the answers; that something was there stays countable. Withdrawing twice
+    changes nothing."""
+    session, now = Session.objects.locked(token), timezone.now()
+    if session.withdrawn_at is None:
+        session.withdrawn_at = now
+        session.save(update_fields=["withdrawn_at"])
     if not session.outcome:
-        _end(session, Session.Outcome.WITHDRAWN, timezone.now())
+        _end(session, Session.Outcome.WITHDRAWN, now)
         session.save(update_fields=["outcome", "ended_at"])
     if erase:
         erase_answers(session)

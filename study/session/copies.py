@@ -18,6 +18,7 @@ def own_copy(visit: Visit) -> dict[str, Any]:
         "ended_at": stamp(session.ended_at) if session.ended_at else None,
         "outcome": session.outcome or "under way",
         "arm": visit.walk.arm.label if visit.walk.arm and session.outcome else None,
+        "withdrawn_at": stamp(session.withdrawn_at) if session.withdrawn_at else None,
         "erased_at": stamp(session.erased_at) if session.erased_at else None,
         "receipt": session.head,
         "answers": [

@@ -157,6 +157,9 @@ class Session(models.Model):
     timed_out_at = models.DateTimeField(
         null=True, blank=True, help_text="when the slot went back for idleness"
     )
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="when they said that they withdraw, on the way or after the end"
+    )
     erased_at = models.DateTimeField(
         null=True, blank=True, help_text="when the answers were destroyed at their author's word"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from django.urls import reverse
 from analysis import moral_graph
 from analysis.moral_graph.criteria import criteria
 from elicitation.followup import actions as again
+from elicitation.followup.message import messages
 from elicitation.followup.models import FollowUp
-from elicitation.followup.shares import shares, survey
+from elicitation.followup.shares import reasons, shares, survey
 from elicitation.followup.standing import standing_of
 from elicitation.models import Card
 from elicitation.values import deciding
@@ -115,7 +117,9 @@ def test_the_card_its_value_and_its_place_are_shown_and_answered_once() -> None:
     kept = FollowUp.objects.get()
     assert (kept.same, kept.value, kept.mapping) == ("yes", standing.value, standing.mapping)
     assert "Thank you" in client.get(link).content.decode()
-    assert again.links(study) == [(found[1].participant.code, again.link_of(found[1]))]
+    assert [(one.recipient, one.link) for one in again.waiting(study)] == [
+        (found[1].participant.code, again.link_of(found[1]))
+    ]
 
 
 def test_the_place_is_that_of_the_graph_with_its_interval_and_neighbours() -> None:
@@ -133,6 +137,105 @@ def test_the_place_is_that_of_the_graph_with_its_interval_and_neighbours() -> No
     text = Client().get(again.link_of(found[0])).content.decode()
     assert f"at place {place.position} of {place.of}" in text
     assert "Is its place fair?" in text
+
+
+def test_who_withdraws_after_the_end_is_asked_no_more_and_what_they_answered_stays() -> None:
+    study, found = walked()
+    again.answer(session=found[0], standing=standing_of(found[0]), said={"same": "yes"})
+    for session in found[:2]:
+        sessions.withdraw(token=session.token, erase=False)
+        assert Session.objects.get(pk=session.pk).outcome == Session.Outcome.COMPLETE
+        assert Client().get(again.link_of(session)).status_code == 404
+    assert not again.invited(study).exists()
+    assert again.waiting(study) == []
+    with pytest.raises(again.NotAsked):
+        again.answer(session=found[1], standing=standing_of(found[1]), said={"same": "yes"})
+    assert shares(study)[0].n == 1
+    first = Session.objects.get(pk=found[0].pk).withdrawn_at
+    sessions.withdraw(token=found[0].token, erase=False)
+    assert Session.objects.get(pk=found[0].pk).withdrawn_at == first, "once is enough"
+
+
+def test_many_who_click_at_once_wait_for_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph is computed as it always is; here it is counted how often."""
+    _study, found = walked()
+    built, build = [], moral_graph.build
+
+    def counted(*given: Any, **options: Any) -> Any:
+        built.append(len(built))
+        return build(*given, **options)
+
+    monkeypatch.setattr(moral_graph, "build", counted)
+    together = Barrier(6)
+
+    def click(session: Session) -> int:
+        try:
+            together.wait()
+            return Client().get(again.link_of(session)).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert set(threads.map(click, [*found[:2]] * 3)) == {200}
+    assert len(built) == 1
+
+
+def test_the_page_says_what_was_said_to_an_older_mapping_and_why() -> None:
+    study, found = walked()
+    again.answer(
+        session=found[0], standing=standing_of(found[0]),
+        said={"same": "no", "same_why": "<script>mine</script> was about her."},
+    )  # fmt: skip
+    assert [(one.older, one.older_yes) for one in shares(study)] == [(0, 0), (0, 0)]
+    codes = [one.code for one in Card.objects.filter(session=None).exclude(code="listening")[:2]]
+    deciding.join(study=study, cards=codes, by="ada", reason="One value.")
+    again.answer(session=found[1], standing=standing_of(found[1]), said={"same": "yes"})
+    same = shares(study)[0]
+    assert (same.present_yes, same.present, same.older_yes, same.older) == (1, 1, 0, 1)
+    client = Client()
+    client.force_login(factories.user("root", is_superuser=True))
+    text = client.get(reverse("review:follow-up", args=[study.slug])).content.decode()
+    assert "1 of 1 answered yes under the present mapping, 0 of 1 under an older one" in text
+    assert "<b>No</b>: <q>&lt;script&gt;mine&lt;/script&gt; was about her.</q>" in text
+    assert text.count("under an older mapping") == 1
+    assert "not to be quoted" not in text
+    sessions.withdraw(token=found[0].token, erase=True)
+    assert "was about her" not in client.get(reverse("review:follow-up", args=[study.slug])).content.decode()
+
+
+def test_words_of_whoever_did_not_share_their_card_are_marked() -> None:
+    study = collecting(protocol())
+    visitor = to_card(Visitor(study, 1))
+    visitor.send(**fill("card", again="yes", share="no"))
+    to_the_end(visitor)
+    actions.close(study=study, by=None)
+    session = visitor.session
+    again.answer(session=session, standing=standing_of(session), said={"fair": "no", "fair_why": "Too low."})
+    assert [(one.why, one.shared) for one in reasons(study)["Its place in the graph is fair"]] == [
+        ("Too low.", False)
+    ]
+    analyst, stranger = Client(), Client()
+    user = factories.user("grace")
+    StudyRole.objects.create(study=study, user=user, role="analyst")
+    analyst.force_login(user)
+    page = reverse("review:follow-up", args=[study.slug])
+    assert "not to be quoted" in analyst.get(page).content.decode()
+    assert "Download messages" not in analyst.get(page).content.decode()
+    stranger.force_login(factories.user("eve"))
+    assert stranger.get(page).status_code == 404
+
+
+def test_the_message_is_in_the_languages_of_the_study() -> None:
+    content = document(small())
+    held = from_canonical(content).model_copy(update={"languages": ["en", "de"]})
+    english, german = messages(held)
+    assert english.subject.startswith("What became of your card: ")
+    assert german.subject != english.subject
+    for one in (english, german):
+        assert one.body.count("{link}") == 1
+        assert one.to("https://example.org/again/x/").count("https://example.org/again/x/") == 1
+        assert held.contact.email in one.body
+        assert "\n" not in one.subject
 
 
 def test_two_clicks_at_once_are_one_answer() -> None:
@@ -218,8 +321,10 @@ def test_the_links_are_taken_on_the_record_by_those_who_run_the_study(
     assert taken == (1 if file == 200 else 0)
     if file == 200:
         rows = list(csv.DictReader(answer.content.decode().splitlines()))
-        assert {row["person"] for row in rows} == {one.participant.code for one in found[:2]}
+        assert {row["recipient_id"] for row in rows} == {one.participant.code for one in found[:2]}
         assert all(row["link"].startswith("http://testserver/again/") for row in rows)
+        assert all(row["link"] in row["body"] and "{link}" not in row["body"] for row in rows)
+        assert len({row["link"] for row in rows}) == 2
 
 
 def test_both_pages_in_a_browser(ada: Any, axe: Any, settings: Any) -> None:

@@ -165,7 +165,7 @@ def merged_and_explored(study: Study, server: str) -> None:
 
 def returned(study: Study, server: str) -> None:
     """Everybody who agreed answers over HTTP, once."""
-    links = [link for _who, link in follow_up.links(study)]
+    links = [one.link for one in follow_up.waiting(study)]
     assert links
     once, again = elsewhere(
         *(lambda: asyncio.run(returning.come_back(server, links, at_once=4, seed=1)) for _ in range(2))
@@ -173,7 +173,7 @@ def returned(study: Study, server: str) -> None:
     assert once["answered"] == FollowUp.objects.count() == len(links), once
     assert again == {"nothing": len(links)}
     assert set(FollowUp.objects.values_list("same", flat=True)) == {"yes"}, "the library's card is their own"
-    assert follow_up.links(study) == []
+    assert follow_up.waiting(study) == []
 
 
 def elsewhere(*work: Callable[[], Any]) -> list[Any]:
