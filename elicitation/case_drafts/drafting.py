@@ -16,8 +16,8 @@ from elicitation.case_drafts import prompts
 from elicitation.case_drafts.models import CaseDraft, CaseDraftDecision
 from elicitation.case_drafts.words import CaseWords, Unusable, problems_of, read
 from elicitation.stages.configs import ValuesCardStage
+from elicitation.upgrades.contexts import contexts_of
 from elicitation.upgrades.models import State
-from elicitation.upgrades.proposing import contexts_of
 from llm.errors import LLMError
 from llm.prompts import Prompt, Reply
 from study.protocol import Protocol, from_canonical

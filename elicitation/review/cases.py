@@ -18,8 +18,8 @@ from elicitation.review.rows import case_rows
 from elicitation.review.shared import back, progress_of, search_of
 from elicitation.runs import actions
 from elicitation.runs.models import DeskRun
+from elicitation.upgrades.contexts import contexts_of
 from elicitation.upgrades.models import State
-from elicitation.upgrades.proposing import contexts_of
 from llm import conf
 from study.panel.access import Right, Seen, study_for, visitor
 from study.panel.documents import held

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,15 +47,3 @@ def _unit(vectors: Floats) -> Floats:
         raise ValueError("a vector is not finite or all 0")
     unit: Floats = vectors / length
     return unit
-
-
-def contexts(upgrades: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
-    """Contexts in the order first met, each with the cases it is told in; none means all."""
-    found: dict[str, list[str]] = {}
-    for context, cases in upgrades:
-        known = found.setdefault(context, list(cases))
-        if known and cases:
-            known += [case for case in cases if case not in known]
-        else:
-            known.clear()
-    return found

@@ -14,15 +14,14 @@ from django.db import transaction
 from elicitation import library
 from elicitation.asking import ask
 from elicitation.models import Card
-from elicitation.stages.configs import CompareValuesStage, ValuesCardStage
 from elicitation.upgrades import prompts
-from elicitation.upgrades.candidates import Candidate, candidates, contexts
+from elicitation.upgrades.candidates import Candidate, candidates
+from elicitation.upgrades.contexts import contexts_of
 from elicitation.upgrades.models import Proposal, ProposalDecision, State
 from elicitation.values.cards import Card as Words
 from llm import gateway
 from llm.errors import LLMError
 from llm.prompts import Prompt, Reply
-from study.protocol.types import Protocol
 from study.registration.audit import audit
 from study.registration.errors import Refused
 from study.registration.frozen import current, protocol_of
@@ -63,14 +62,6 @@ class _Asked:
         self.calls.append(reply.call_id)
         self.rehearsal |= reply.rehearsal
         return reply
-
-
-def contexts_of(protocol: Protocol) -> dict[str, list[str]]:
-    """The contexts of the protocol's own upgrades with their cases, then those that its cases name."""
-    stages = [stage for stage in protocol.flow if isinstance(stage, CompareValuesStage)]
-    cases = [one for stage in protocol.flow if isinstance(stage, ValuesCardStage) for one in stage.cases]
-    told = [(one.context, one.cases) for stage in stages for one in stage.upgrades]
-    return contexts([*told, *((context, [case.id]) for case in cases for context in case.contexts or ())])
 
 
 def propose(

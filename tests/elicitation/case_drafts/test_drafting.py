@@ -14,8 +14,8 @@ from elicitation.case_drafts.models import CaseDraft, CaseDraftDecision
 from elicitation.case_drafts.words import CaseWords, problems_of
 from elicitation.runs import actions as runs
 from elicitation.runs.models import DeskRun
+from elicitation.upgrades.contexts import contexts_of
 from elicitation.upgrades.models import State
-from elicitation.upgrades.proposing import contexts_of
 from llm.models import Call
 from llm.rehearsal_model.request import Answer
 from llm.rehearsal_model.scripts import SCRIPTS

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from elicitation.upgrades import prompts
-from elicitation.upgrades.candidates import candidates, contexts
+from elicitation.upgrades.candidates import candidates
+from elicitation.upgrades.contexts import contexts
 from elicitation.values.cards import Card
 
 OLD = Card(
