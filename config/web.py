@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+from importlib import import_module
 
 import uvicorn
 
@@ -27,8 +29,18 @@ def settings(**more: object) -> uvicorn.Config:
     )
 
 
+WARMED = ("analysis.attrition",)
+"""What a page needs beside the application: loaded while the first requests come, not by the first who looks."""
+
+
+def warm() -> None:
+    for name in WARMED:
+        import_module(name)
+
+
 def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
+    threading.Thread(target=warm, name="warm", daemon=True).start()
     uvicorn.Server(settings()).run(sockets=[listener])
 
 

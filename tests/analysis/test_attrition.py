@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -51,3 +54,20 @@ def test_a_fair_study_alarms_rarely() -> None:
 def test_what_cannot_be_compared_is_refused(lost: dict[str, int], ended: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"arm|nobody"):
         differential_attrition(lost, ended, rng=np.random.default_rng(1))
+
+
+def test_the_monitor_does_not_wait_for_all_of_scipys_statistics() -> None:
+    asked = "import sys, analysis.attrition; print('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_drawn_tables_have_the_probability_that_scipy_gives_them() -> None:
+    lost, ended = {"a": 1, "b": 4, "c": 6}, {"a": 9, "b": 10, "c": 9}
+    found = differential_attrition(lost, ended, rng=np.random.default_rng(2))
+    rows = np.array([[lost[arm], ended[arm] - lost[arm]] for arm in ended])
+    margins = stats.random_table(rows.sum(axis=1), rows.sum(axis=0))
+    tables = margins.rvs(40_000, random_state=np.random.default_rng(3))
+    expected = np.outer(rows.sum(axis=1), rows.sum(axis=0)) / rows.sum()
+    drawn = ((tables - expected) ** 2 / expected).sum(axis=(1, 2))
+    assert found.p == pytest.approx(np.mean(drawn >= found.statistic - 1e-9), abs=0.015)
