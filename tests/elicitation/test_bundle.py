@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from elicitation.case_drafts.deciding import approve, set_aside
+from elicitation.case_drafts.words import CaseWords
 from elicitation.explorer.asked import Asked
 from elicitation.explorer.graphs import drawn
 from elicitation.models import Vote
+from elicitation.upgrades.models import State
 from study.evidence import bundle
 from study.evidence.reproduce import compare, numbers
 from study.evidence.verify import verify
 from study.registration import actions
 from study.session import actions as sessions
+from tests.elicitation.case_drafts.drafts import made
 from tests.elicitation.people import CARD, small, to_stories, to_values, vote
-from tests.factories import collecting
+from tests.factories import collecting, draft, user
 from tests.study.session.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,6 +66,30 @@ def test_cards_votes_draws_and_upgrades_leave_with_consented_words_only(tmp_path
     }
     resources = {one["name"] for one in json.loads((folder / "datapackage.json").read_text())["resources"]}
     assert {"cards", "mapping", "draws", "upgrades", "proposals", "votes"} <= book & resources
+
+
+def test_drafted_cases_leave_with_their_decisions_and_what_became_of_them(tmp_path: Path) -> None:
+    study = draft(small())
+    ada = user()
+    kept, other = made(study), made(study, number=2)
+    words = CaseWords("A mother who forgets", kept.question, tuple(kept.contexts), kept.about)
+    approve(draft=kept, by=ada, words=words)
+    set_aside(draft=other, state=State.REJECTED, by=ada, reason="Too near.")
+    actions.register(study=study, by=None)
+    actions.open_study(study=study, by=None)
+    study.refresh_from_db()
+    to_values(Visitor(study))
+    actions.close(study=study, by=None)
+    folder = tmp_path / study.slug
+    bundle.write(study=study, folder=folder, execute=False)
+    assert verify(folder).findings == []
+    told = rows(folder, "casedrafts")
+    assert [(one["number"], one["turn"], one["state"], one["case"]) for one in told] == [
+        ("1", "1", "open", ""), ("1", "2", "approved", "a-mother-who-forgets"), ("2", "1", "open", ""),
+        ("2", "2", "rejected", ""),
+    ]  # fmt: skip
+    assert [one["title"] for one in told[:2]] == ["A father who forgets, 1", "A mother who forgets"]
+    assert told[3]["reason"] == "Too near."
 
 
 def test_the_notebooks_find_the_moral_graph_again(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import pytest
 import yaml
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from elicitation.case_drafts.deciding import approve, set_aside
@@ -309,3 +311,21 @@ def test_what_is_wrong_with_a_case_is_said_of_each_part() -> None:
 def test_a_protocol_without_contexts_in_its_cases_keeps_its_hash() -> None:
     assert all("contexts" not in case for case in document(small())["flow"][1]["cases"])
     assert sha256(read((PROTOCOLS / "values.yaml").read_text())) == sha256(small())
+
+
+def test_the_command_drafts_says_what_came_and_refuses_in_words(model: Any) -> None:
+    study, out, wrong = drafting(), StringIO(), StringIO()
+    model.fault("status", value=400, match=SUBJECTS[1])
+    subjects = [f"--subject={one}" for one in SUBJECTS]
+    call_command("cases", "draft", study.slug, *subjects, "--each=1", stdout=out, stderr=wrong)
+    assert out.getvalue().startswith(
+        "2 subjects: 1 cases to review in the panel, 0 refused by the check, 1 subjects"
+    )
+    assert wrong.getvalue().startswith(SUBJECTS[1])
+    for arguments, said in [
+        (["draft", "nowhere"], "no study"), (["draft", study.slug], "Write 1 to 10 subjects"),
+        (["draft", study.slug, *subjects, "--each=9"], "1 to 5 cases"),
+        (["draft", collecting(small()).slug, *subjects], "before registration"),
+    ]:  # fmt: skip
+        with pytest.raises(CommandError, match=said):
+            call_command("cases", *arguments)
