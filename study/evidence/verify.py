@@ -1835,6 +1835,23 @@ def find_receipt(root, receipt):
     return f"The receipt belongs to page {row['number']} of {code}, accepted {row['received_at']}; {state}, {last}."
 
 
+def check_copy(root, path):
+    """Sentences about a participant's own copy (`My data`, as JSON): a finding each where a page of it is not here."""
+    rows = {row["link"]: row for row in Bundle(root).lines("evidence/submissions.jsonl")}
+    here = 0
+    for page in json.loads(Path(path).read_text(encoding="utf-8"))["answers"]:
+        row, name = rows.get(page["receipt"]), f"{page['page']}, received {page['received_at']}"
+        if row is None:
+            yield f"FAIL  [copy] {name}: no page in this bundle has its receipt."
+        elif page["answers"] is None:
+            here += 1
+        elif sha256(page["salt"].encode() + canonical(page["answers"])) != row["commitment"]:
+            yield f"FAIL  [copy] {name}: the bundle holds a commitment to other answers."
+        else:
+            here += 1
+    yield f"{here} pages of the copy are in this bundle, as they were given."
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Check a Heed bundle.")
     parser.add_argument("bundle", help="folder or zip")
@@ -1846,6 +1863,9 @@ def main(arguments=None):
         "--receipt",
         default="",
         help="a participant's receipt, or its first 16 digits: is that page in the bundle?",
+    )
+    parser.add_argument(
+        "--copy", default="", help="a participant's own copy as JSON: are all its pages here, unchanged?"
     )
     options = parser.parse_args(arguments)
     path = Path(options.bundle)
@@ -1885,6 +1905,11 @@ def told(root, options):
             or f"FAIL  [receipt] No page in this bundle has this receipt ({SHORT} to 64 digits, 0-9 and a-f)."
         )
         if found is None:
+            return 1
+    if options.copy:
+        lines = list(check_copy(root, options.copy))
+        print("\n".join(lines))
+        if len(lines) > 1:
             return 1
     print("Nothing found." if not report.findings else f"{len(report.findings)} findings.")
     return 1 if report.findings else 0

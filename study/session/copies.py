@@ -9,7 +9,11 @@ from study.session.visit import Visit
 
 
 def own_copy(visit: Visit) -> dict[str, Any]:
-    """Answers, times and receipts of one session as plain data. The arm is named only after the end."""
+    """Answers, times and receipts of one session as plain data. The arm is named only after the end.
+
+    A page's salt opens its commitment: with it `verify.py --copy` shows that a published page holds these answers, also
+    where the bundle withholds them.
+    """
     session = visit.session
     return {
         "study": visit.walk.protocol.say(visit.walk.protocol.title, visit.walk.language),
@@ -29,6 +33,7 @@ def own_copy(visit: Visit) -> dict[str, Any]:
                 "shown_at": stamp(row.shown_at),
                 "received_at": stamp(row.received_at),
                 "receipt": row.link,
+                "salt": row.salt,
             }
             for row in session.submissions.order_by("number")
         ],

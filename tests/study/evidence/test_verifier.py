@@ -244,3 +244,26 @@ def test_the_receipt_as_the_last_page_shows_it_is_found(folder, study):
         assert f"of {done.participant.code}, accepted" in verifier.find_receipt(folder, receipt)
     assert verifier.find_receipt(folder, shown[:-1]) is None
     assert verifier.find_receipt(folder, "0" * 16) is None
+
+
+def test_a_participants_own_copy_is_held_against_the_bundle(folder, study, tmp_path):
+    """Taken from their page as JSON; on a bare interpreter. A word changed in the copy, or in the bundle, is named."""
+    done = Session.objects.filter(participant__study=study, outcome="complete").last()
+    copy = Client().get(f"/s/{done.token}/data?format=json").json()
+    path = tmp_path / "my-data.json"
+    command = [sys.executable, "-I", "-S", str(folder / "verify.py"), str(folder), "--copy", str(path)]
+    path.write_text(json.dumps(copy))
+    right = subprocess.run(command, capture_output=True, text=True)
+    assert right.returncode == 0, right.stdout
+    assert f"{done.submitted} pages of the copy are in this bundle, as they were given." in right.stdout
+    page = next(page for page in copy["answers"] if page["page"].endswith(".final"))
+    page["answers"]["answer"] = "other"
+    copy["answers"][0]["receipt"] = "0" * 64
+    path.write_text(json.dumps(copy))
+    wrong = subprocess.run(command, capture_output=True, text=True)
+    assert wrong.returncode == 1
+    assert (
+        f"{page['page']}, received {page['received_at']}: the bundle holds a commitment to other answers."
+        in wrong.stdout
+    )
+    assert "no page in this bundle has its receipt." in wrong.stdout
