@@ -330,7 +330,8 @@ def test_the_links_are_taken_on_the_record_by_those_who_run_the_study(
 def test_both_pages_in_a_browser(ada: Any, axe: Any, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     study, found = walked(people=12)
-    again.answer(session=found[1], standing=standing_of(found[1]), said={"same": "yes", "fair": "no"})
+    said = {"same": "yes", "same_why": "It is what I meant.", "fair": "no", "fair_why": "I saw it work."}
+    again.answer(session=found[1], standing=standing_of(found[1]), said=said)
     looked_at(ada, axe, f"/panel/studies/{study.slug}/follow-up/")
     link = again.link_of(found[0])
     looked_at(ada, axe, link)

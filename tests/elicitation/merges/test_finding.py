@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.core.management import CommandError, call_command
 from elicitation.models import MappingDecision, MergeProposal, mapping_of
 from elicitation.runs import actions, tasks
 from elicitation.runs.models import DeskRun
-from elicitation.values import deciding, rubric
+from elicitation.values import deciding, finding, rubric
 from elicitation.values.finding import find
 from elicitation.values.models import MergeState
 from llm.models import Call
@@ -93,6 +94,41 @@ def test_a_pair_without_an_answer_is_counted_and_asked_again_by_the_next_search(
     model.reset()
     done = find(study=study, by="ada", threshold=2.0)
     assert (done.checks, done.undecided, done.apart) == (1, 0, 1)
+
+
+def test_pairs_that_do_not_touch_are_asked_about_together_and_kept_in_their_order(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pairs of twins: neither question is sent before both have come; one after the other would never end."""
+    twins = {
+        "a": ("A A", SILENCE),
+        "b": ("B B", SILENCE[::-1]),
+        "c": ("C C", SHARES),
+        "d": ("D D", SHARES[::-1]),
+    }
+    study, both = with_cards(twins, library=False), Barrier(2)
+    one_by_one = finding.ask
+
+    def together(*given: Any, **options: Any) -> Any:
+        both.wait(timeout=60)
+        return one_by_one(*given, **options)
+
+    monkeypatch.setattr(finding, "ask", together)
+    done = find(study=study, by="ada", threshold=0.3)
+    assert (done.candidates, done.checks, done.proposed, done.after) == (2, 2, 2, 2)
+    kept = MergeProposal.objects.order_by("number")
+    assert [one.number for one in kept] == [1, 2]
+    assert [one.distance for one in kept] == sorted(one.distance for one in kept)
+    assert {frozenset((one.first, one.second)) for one in kept} == {frozenset("ab"), frozenset("cd")}
+
+
+@pytest.mark.parametrize(("concurrent", "places"), [(32, 8), (6, 3), (1, 1)])
+def test_a_search_asks_no_more_at_once_than_batch_work_has_places(
+    settings: Any, concurrent: int, places: int
+) -> None:
+    settings.HEED_LLM_CONCURRENT = concurrent
+    study = with_cards(WORDS, library=False)
+    assert finding._Judges(study, [], [], {}).places == places
 
 
 def test_the_command_leaves_it_to_a_person_unless_it_is_told_to_accept(model: Any) -> None:
