@@ -1,24 +1,31 @@
 """A large study's bundle: CPU, wall and memory by part, written and checked: `python -m benchmarks.bundle`.
 
-The study is put into an embedded PostgreSQL by COPY, closed, and analysed; then a process of its own writes the bundle
-(tables, records, figures, forms, hashes, zip) and another one runs the verifier on it. `--keep DIR` keeps the database,
-so that the next run of the same size starts with the bundle.
+The study with its trace events is put into an embedded PostgreSQL by COPY, closed, and analysed; then a process of its
+own writes the bundle (tables, records, figures, forms, executed notebooks, hashes, zip) and another one runs the
+verifier on it. PostgreSQL is not counted. `--keep DIR` keeps the database, so that the next run of the same size starts
+with the bundle.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import psutil
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-PARTS = ("fill", "analyse", "write", "notebooks", "verify")
+PARTS = ("fill", "analyse", "bundle", "verify")
 
 
 def main() -> None:
@@ -58,23 +65,50 @@ def run(folder: Path, submissions: int, parts: list[str]) -> None:
         postgres.stop()
 
 
+class Memory:
+    """The most memory that this process and its children held at once, in MB; pages they share counted once."""
+
+    def __enter__(self) -> Self:
+        self.most, self.running = 0.0, True
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def watch(self) -> None:
+        own = psutil.Process()
+        while self.running:
+            held = 0.0
+            for process in (own, *own.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    held += process.memory_full_info().pss / 1e6
+            self.most = max(self.most, held)
+            time.sleep(0.25)
+
+    def __exit__(self, *_: object) -> None:
+        self.running = False
+        self.thread.join()
+
+
 def inside(part: str, submissions: int, folder: Path) -> None:
-    """One part, measured: seconds of wall and of CPU, memory at most (children of the process apart)."""
+    """One part, measured: seconds of wall, of CPU (children too), memory at most."""
     import django
 
     if part != "verify":
         django.setup()
     start = time.perf_counter()
-    told = globals()[part](submissions, folder / f"bundle-{submissions}")
-    wall = time.perf_counter() - start
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = own.ru_utime + own.ru_stime
-    memory = f"{own.ru_maxrss / 1e3:5.0f} MB"
-    memory += f", children {children.ru_maxrss / 1e3:.0f} MB" if children.ru_maxrss else ""
+    with Memory() as memory:
+        told = globals()[part](submissions, folder / f"bundle-{submissions}")
+    wall, cpu = time.perf_counter() - start, used()
     print(
-        f"{submissions:>9,} {part:<10} {wall:6.1f} s wall, {cpu:6.1f} s CPU, {memory}  {told}",
+        f"{submissions:>9,} {part:<10} {wall:6.1f} s wall, {cpu:6.1f} s CPU, {memory.most:5.0f} MB  {told}",
         flush=True,
     )
+
+
+def used() -> float:
+    """Seconds of processor time of this process and of its children that ended."""
+    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(part.ru_utime + part.ru_stime for part in parts)
 
 
 def study_of(submissions: int) -> Any:
@@ -110,23 +144,23 @@ def analyse(submissions: int, bundle: Path) -> str:
     return ""
 
 
-def write(submissions: int, folder: Path) -> str:
-    """The bundle of an analysed study, notebooks unexecuted."""
+def bundle(submissions: int, folder: Path) -> str:
+    """The bundle of an analysed study as `manage.py bundle` writes it, both notebooks executed."""
     from study.evidence import bundle
 
-    made = bundle.write(study=study_of(submissions), folder=folder, execute=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    begun: list[tuple[str, float, float]] = []
+    made = bundle.write(
+        study=study_of(submissions),
+        folder=folder,
+        step=lambda text: begun.append((text, time.perf_counter(), used())),
+    )
+    begun.append(("", time.perf_counter(), used()))
+    for (text, *start), (_, *end) in itertools.pairwise(begun):
+        wall, cpu = (after - before for before, after in zip(start, end, strict=True))
+        print(f"{'':>9} · {text:<20} {wall:6.1f} s wall, {cpu:6.1f} s CPU", flush=True)
     size = sum(path.stat().st_size for path in bundle.files_of(folder))
     return f"{size / 1e6:,.0f} MB, zipped {made.archive.stat().st_size / 1e6:,.0f} MB"
-
-
-def notebooks(submissions: int, folder: Path) -> str:
-    """Both notebooks of the bundle executed, in a kernel of their own."""
-    from study.evidence import notebooks
-    from study.registration.frozen import current, protocol_of
-
-    study = study_of(submissions)
-    notebooks.write(study, protocol_of(current(study).pk), folder)
-    return ""
 
 
 def verify(submissions: int, folder: Path) -> str:

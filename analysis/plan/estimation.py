@@ -61,6 +61,11 @@ class Fitted:
         return replace(self, result=None, rows=None)
 
     @property
+    def without_engine(self) -> Fitted:
+        """The fit without what only its own likelihood needs."""
+        return replace(self, result=self.result and replace(self.result, engine=None, laplace=None))
+
+    @property
     def unusable(self) -> str:
         """Why no hypothesis can be judged by this model; empty when it can."""
         if self.problem or self.result is None:

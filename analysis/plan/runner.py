@@ -11,6 +11,7 @@ from importlib import metadata
 import pandas as pd
 import rfc8785
 
+from analysis.memory import freed
 from analysis.plan import description, single
 from analysis.plan.alternatives import NOTE, VARIATION, by_gee, judge_others
 from analysis.plan.columns import Tables, derived, levelled
@@ -21,6 +22,8 @@ from analysis.plan.results import HypothesisResult, ModelResult, Quantity, Resul
 from analysis.plan.types import Model, Plan
 
 Step = Callable[[str], None]
+LARGE = 100_000
+"""Trials from which memory is given back between estimators, which takes some tenths of a second."""
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "pydantic")
 
 
@@ -78,8 +81,17 @@ class Looks:
         fitted = fit(plan, model, tables)
         self.asked |= ask(plan, fitted)
         self.models.append(model_result(plan, fitted))
+        people = single.weightiest(plan, fitted, self.asked)
+        fitted = fitted.without_engine  # the matrices go before those of the next estimator come
+        _freed(tables)
         self.others |= by_gee(plan, fitted)
-        self.without |= single.without_one(plan, fitted, self.asked)
+        _freed(tables)
+        self.without |= single.without_one(plan, fitted, people)
+
+
+def _freed(tables: Tables) -> None:
+    if len(tables["trials"]) > LARGE:
+        freed()
 
 
 def _check(tables: Tables) -> None:

@@ -41,12 +41,17 @@ class LeftOut:
         )
 
 
-def without_one(plan: Plan, fitted: Fitted, asked: Mapping[str, Asked]) -> dict[str, list[Quantity]]:
-    """The contrasts of one model's hypotheses, by their id, without each of the participants they hang on most.
-
-    Hypotheses share refits, of which one is held at a time."""
+def weightiest(plan: Plan, fitted: Fitted, asked: Mapping[str, Asked]) -> dict[str, list[object]]:
+    """The participants on whom each of one model's hypotheses hangs most, by its id."""
     own = [h for h in plan.hypotheses if h.model == fitted.spec.id and not asked[h.id].problem]
-    people = {h.id: _weightiest(h, fitted) for h in own}
+    return {h.id: _weightiest(h, fitted) for h in own}
+
+
+def without_one(plan: Plan, fitted: Fitted, people: Mapping[str, list[object]]) -> dict[str, list[Quantity]]:
+    """The contrasts of one model's hypotheses, by their id, without each of these participants.
+
+    Of `fitted` only the rows are used. Hypotheses share refits, of which one is held at a time."""
+    own = [h for h in plan.hypotheses if h.id in people]
     found: dict[str, dict[object, Quantity]] = {h.id: {} for h in own}
     for who in dict.fromkeys(one for those in people.values() for one in those):
         asking = [h for h in own if who in people[h.id]]
