@@ -18,7 +18,7 @@ from study.analyses.models import AnalysisRun
 from study.assignment.slots import rederive
 from study.protocol.types import Protocol
 from study.registration.audit import verify_audit
-from study.registration.models import Registration, Study
+from study.registration.models import AuditEntry, Registration, Study
 from study.tables.consort import Flow
 from study.tables.tidy import Tables
 
@@ -131,15 +131,22 @@ def _assignment(e: Evidence) -> list[Deviation]:
     return _point("Assignment", shown, fine)
 
 
+def _approved(entry: AuditEntry) -> str:
+    second = entry.data.get("approved_by", "")
+    return f" and {second}" if second else ""
+
+
 def _looks(e: Evidence) -> list[Deviation]:
     recorded = [
-        f"Outcomes were opened before the end by {x.actor} on {x.at:%Y-%m-%d}: {x.data.get('reason', '')}"
+        f"Outcomes were opened before the end by {x.actor}{_approved(x)} on {x.at:%Y-%m-%d}: "
+        f"{x.data.get('reason', '')}"
         for x in early_looks(e.study)
     ]
     runs = AnalysisRun.objects.filter(study=e.study, state=AnalysisRun.State.DONE)
     early = runs.filter(started_at__lt=e.study.closed_at).count() if e.study.closed_at else runs.count()
     if early:
-        recorded.append(f"The plan was run {early} times before the study was closed.")
+        times = "once" if early == 1 else f"{early} times"
+        recorded.append(f"The plan was run {times} before the study was closed.")
     return _point("Early looks", recorded, "Nobody saw outcomes by arm before the study was closed.")
 
 

@@ -105,7 +105,7 @@ def test_an_unblinding_is_on_the_record_and_the_early_run_is_no_confirmation():
     actions.close(study=study, by=None)
     found = {d["finding"] for d in analyse(study=study).run.deviations if d["point"] == "Early looks"}
     assert any("A safety question." in text for text in found)
-    assert any("1 times before" in text for text in found)
+    assert any("run once before" in text for text in found)
 
 
 def test_two_people_are_needed_to_unblind_where_the_protocol_says_so():
@@ -115,6 +115,8 @@ def test_two_people_are_needed_to_unblind_where_the_protocol_says_so():
     with pytest.raises(Refused):
         blinding.unblind(study=study, reason="Why not.", by=ada, approved_by=ada)
     blinding.unblind(study=study, reason="A safety question.", by=ada, approved_by=bob)
+    [told] = [d["finding"] for d in analyse(study=study).run.deviations if d["point"] == "Early looks"]
+    assert "by ada and bob" in told
     assert blinding.may_see_outcomes(study)
 
 
