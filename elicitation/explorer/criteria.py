@@ -235,6 +235,12 @@ def _state(study: Study) -> State:
     )
 
 
+def table_now(study: Study) -> pd.DataFrame | None:
+    """The table of `elicitation.votes.criteria`; None without votes."""
+    state = _state(study)
+    return _table(state) if state.version.votes else None
+
+
 _AT_ONCE = Lock()
 
 

@@ -1,5 +1,5 @@
-"""The moral graph in a study's bundle: its numbers as the explorer shows them, and the notebooks' cells that find them
-again from the table of votes."""
+"""The moral graph and the six criteria in a study's bundle: their numbers as the explorer shows them, and the
+notebooks' cells that find them again from the tables."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ NAME = "moral_graph"
 def register() -> None:
     """Make the chapter known to the bundle."""
     add(CHAPTER)
+    add(CRITERIA)
 
 
 def results(study: Study) -> dict[str, Any] | None:
@@ -25,6 +26,28 @@ def results(study: Study) -> dict[str, Any] | None:
 
     graph = drawn(study, Asked()).graph if elicits(study) else None
     return None if graph is None else {"resamples": RESAMPLES, "seed": SEED, **told(graph)}
+
+
+def criteria(study: Study) -> dict[str, Any] | None:
+    """The six criteria of all votes and what they are found again by; None without an elicitation or without votes."""
+    from dataclasses import asdict
+
+    from elicitation.explorer.criteria import table_now
+    from elicitation.followup.actions import asks_again
+    from elicitation.followup.shares import QUESTIONS
+    from elicitation.votes.criteria import SEED, statements, told
+    from study.session.walks import protocol_of_study
+
+    table = table_now(study) if elicits(study) else None
+    if table is None:
+        return None
+    asked = [asdict(one) for one in statements(protocol_of_study(study))]
+    return {
+        "seed": SEED,
+        "statements": asked,
+        "follow_up": QUESTIONS if asks_again(study) else {},
+        "rows": told(table),
+    }
 
 
 BUILD = f"""\
@@ -76,4 +99,31 @@ CHAPTER = Chapter(
         ("code", "explored(ranked)"),
         ("code", 'explored(pd.crosstab(votes["context"], votes["verdict"]))'),
     ],
+)
+
+SIX = """\
+from analysis.moral_graph import criteria_again
+
+reported_criteria = json.loads((BUNDLE / "results" / "six_criteria.json").read_text(encoding="utf-8"))
+pd.DataFrame(reported_criteria["rows"])[["criterion", "measure", "value", "low", "high", "n", "note"]]"""
+
+SIX_AGAIN = """\
+six = criteria_again.again(lambda name: reproduce.load(BUNDLE, [name])[name], reported_criteria)
+different = list(criteria_again.differences(six, reported_criteria))
+assert not different, different[:10]
+print("The six criteria were found again; the number of policies on a card is not, as withheld cards are not here.")"""
+
+CRITERIA = Chapter(
+    "six_criteria",
+    criteria,
+    confirmatory=[
+        (
+            "markdown",
+            "## Six criteria\n\nWhat the graph is worth before an AI follows it: each figure with its interval, "
+            "or the range it moved in, and with what was counted.",
+        ),
+        ("code", SIX),
+        ("code", SIX_AGAIN),
+    ],
+    explore=[],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -117,6 +118,16 @@ def table_of(
     return pd.concat(
         [table[:place], pd.DataFrame(rows, columns=table.columns), table[place:]], ignore_index=True
     )
+
+
+def told(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table as JSON: what is missing is None."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
 
 
 def criteria_of(study: Study, protocol: Protocol) -> pd.DataFrame:

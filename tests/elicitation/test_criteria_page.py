@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from analysis.moral_graph import criteria_again
 from elicitation.explorer.criteria import CRITERIA, FEWEST, _computed, _said
 from elicitation.votes.criteria import criteria_of, evidence_of, statements
+from study.evidence import bundle, reproduce
 from study.panel.models import StudyRole
 from study.protocol import document, from_canonical, read, shipped
+from study.registration import actions
 from study.registration.models import Study
 from study.session.models import Submission
 from tests import factories
 from tests.elicitation.crowd import START, crowd
+from tests.elicitation.people import small, to_stories, vote
 from tests.factories import collecting
 from tests.study.panel.test_browser import looked_at
+from tests.study.session.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,3 +150,27 @@ def test_the_table_is_read_at_every_width_and_axe_finds_nothing(
     page.goto(f"{server}{reverse('graphs:explorer', args=[study.slug])}")
     page.click("text=six criteria")
     page.wait_for_selector("text=Held-out answers")
+
+
+def test_the_bundle_tells_the_same_numbers_and_its_tables_give_them_again(tmp_path: Path) -> None:
+    study = collecting(small())
+    for seed, verdict in enumerate(("wiser", "wiser", "not_wiser", "unsure"), start=1):
+        visitor = to_stories(Visitor(study, seed))
+        vote(vote(visitor, verdict, "Because." if seed == 1 else ""), "wiser")
+    actions.close(study=study, by=None)
+    made = bundle.write(study=study, folder=tmp_path / study.slug, execute=False)
+    reported = json.loads((made.folder / "results" / "six_criteria.json").read_text())
+    rows = {row["measure"]: row for row in reported["rows"]}
+    table = criteria_of(study, small()).set_index("measure")
+    for measure, row in rows.items():
+        assert row["value"] == pytest.approx(table.loc[measure, "value"], nan_ok=True) or row["value"] is None
+    assert rows["share of contexts that occur in several cases"]["value"] == 0.0
+    assert rows["attention policies per card"]["value"] == 3.0
+
+    def load(name: str) -> Any:
+        return reproduce.load(made.folder, [name])[name]
+
+    found = criteria_again.again(load, reported)
+    assert list(criteria_again.differences(found, reported)) == []
+    rows["share of contexts that occur in several cases"]["value"] = 0.5
+    assert len(list(criteria_again.differences(found, reported))) == 1

@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=["import", "draft"])
-        parser.add_argument("name", help="import: the CSV file; draft: slug of a study", metavar="FILE|STUDY")
+        parser.add_argument("name", help="import: the CSV file; draft: slug of a study")
         parser.add_argument("--ids", nargs="+", default=[], help="import: only these cases, in this order")
         parser.add_argument(
             "--limit", type=int, default=20, help="import: at most so many (a stage holds 20)"
