@@ -15,10 +15,16 @@ from study.protocol.walk import questions_of
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a filter offers."""
+    """One thing that a filter offers; a group's answer stands `under` its question."""
 
     value: str
-    label: str
+    answer: str
+    under: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it says by itself."""
+        return f"{self.under} {self.answer}".strip()
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def offers(protocol: Protocol) -> dict[str, list[Option]]:
     cases = [case for stage in protocol.flow if isinstance(stage, ValuesCardStage) for case in stage.cases]
     named = [context for case in cases for context in case.contexts or ()]
     groups = [
-        Option(f"{question.id}:{answer}", f"{protocol.say(question.text)} {protocol.say(label)}")
+        Option(f"{question.id}:{answer}", protocol.say(label), protocol.say(question.text))
         for question in choices(protocol)
         for answer, label in question.options.items()
     ]

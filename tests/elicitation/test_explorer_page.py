@@ -59,6 +59,13 @@ def test_the_graph_is_walked_filtered_and_opened_by_keyboard(
     page.wait_for_selector('#view[data-answered="?case=riot"]', timeout=WAIT)
     assert page.url.endswith("?case=riot")
     assert page.text_content("#counted").startswith("24 votes")
+    page.select_option("#f-case", "")
+    page.select_option("#f-group", "leaning:left")
+    page.select_option("#f-versus", "leaning:right")
+    page.wait_for_selector("#group-0:not([hidden])", timeout=WAIT)
+    question = "Where would you place yourself politically?"
+    assert page.text_content("#group-1") == f"{question} Right of the centre"
+    assert page.get_attribute("#f-group optgroup:last-of-type", "label") == question
 
 
 def test_back_leads_to_what_was_open_and_a_filter_to_its_own_figures(

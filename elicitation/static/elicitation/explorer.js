@@ -48,6 +48,8 @@
     return scenes.get(wanted);
   };
 
+  const named = (option) => [option.closest("optgroup")?.label, option.textContent].filter(Boolean).join(" ");
+
   const show = (found) => {
     const apart = new Set(found.differences.filter((one) => one.apart).map((one) => one.at));
     const two = found.graphs.length > 1;
@@ -56,7 +58,7 @@
     view.classList.toggle("two", two);
     found.graphs.forEach((graph, number) => views[number].show(whole, graph, null, apart));
     if (!two) views[1].base = null;
-    else for (const [number, name] of [[0, "group"], [1, "versus"]]) byId(`group-${number}`).textContent = form.elements[name].selectedOptions[0].textContent;
+    else for (const [number, name] of [[0, "group"], [1, "versus"]]) byId(`group-${number}`).textContent = named(form.elements[name].selectedOptions[0]);
     const [graph] = found.graphs;
     if (!graph.votes) say("saidEmpty");
     else say("saidWhole", { votes: graph.votes, people: graph.participants, values: graph.values.at.length, edges: graph.edges.from.length });
