@@ -155,7 +155,7 @@ def _outcome(o: Outcome) -> str:
 def conditions(protocol: Protocol) -> str:
     listed = _listed(_arm(a, protocol) for a in protocol.arms)
     if len(protocol.arms) == 1:
-        return f"None: one condition, which everybody meets.\n{listed}"
+        return f"One condition, which everybody meets; nothing is manipulated.\n{listed}"
     return f"{len(protocol.arms)} conditions, between participants:\n{listed}"
 
 
