@@ -13,6 +13,7 @@ from elicitation.library import digest
 from elicitation.models import Card, FollowUp
 from elicitation.stages.configs import Case, CompareValuesStage, ValuesCardStage
 from elicitation.stages.earlier import said
+from elicitation.upgrades.erasing import erase_upgrades
 from elicitation.values import cards
 from elicitation.values.erasing import erase_cards
 from study.protocol.types import Protocol, Question
@@ -194,6 +195,7 @@ class ValuesCard(StageKind):
 
     def erased(self, session: Session) -> None:
         erase_cards(session)
+        erase_upgrades(session)
         FollowUp.objects.filter(session=session).erase()
 
     def columns(self, stage: ValuesCardStage, protocol: Protocol) -> list[Column]:

@@ -128,10 +128,10 @@ def chosen_values(walk: Walk) -> frozenset[str]:
 
 
 def story(stage: CompareValuesStage, drawn: Upgrade, walk: Walk) -> str:
-    """The story in the participant's language."""
+    """The story in the participant's language; where it was erased since it was drawn, that it was."""
     one = next((one for one in stage.upgrades if one.id == drawn.pair), None)
     if one is None:
-        return drawn.story
+        return drawn.story or str(_("This story was taken back. Please answer that you are not sure."))
     return walk.protocol.say(
         one.story if drawn.direction == Upgrade.Direction.THERE else one.back, walk.language
     )

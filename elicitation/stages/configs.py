@@ -78,7 +78,10 @@ class ChooseValuesStage(Stage):
     values: list[LibraryValue] = Field(min_length=2, max_length=500)
     shown: int = Field(default=6, ge=2, le=12)
     at_least: int = Field(default=2, ge=1)
-    others: bool = Field(default=False, description="draw from participants' shared cards too")
+    others: bool = Field(
+        default=False,
+        description="draw from participants' shared cards too, and propose upgrades between their values",
+    )
 
     def broken(self, protocol: Protocol) -> Iterable[Broken]:
         yield from _twice("values", [value.id for value in self.values])

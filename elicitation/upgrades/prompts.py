@@ -16,6 +16,7 @@ PAIR, STORY, CHECK, VERSION = (
     "elicitation.story_check",
     "1",
 )
+TEMPLATES = (PAIR, STORY, CHECK)
 REASONS = ("only part of the problem", "impure motive", "a more skilful thing to attend to")
 WORDS = (30, 200)  # of a story
 FIRST_PERSON = frozenset(("i", "i'm", "i've", "me", "my", "myself"))

@@ -6,17 +6,18 @@ Every question is one call with a key of its own, so that a run that was cut off
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
-from elicitation import library
 from elicitation.asking import ask
 from elicitation.models import Card
 from elicitation.upgrades import prompts
+from elicitation.upgrades.between import Value, values_of
 from elicitation.upgrades.candidates import Candidate, candidates
 from elicitation.upgrades.contexts import contexts_of
+from elicitation.upgrades.erasing import erase_calls
 from elicitation.upgrades.models import Proposal, ProposalDecision, State
 from elicitation.values.cards import Card as Words
 from llm import gateway
@@ -83,15 +84,15 @@ def propose(
     wanted = {name: cases for name, cases in contexts_of(protocol).items() if not only or name in only}
     if not wanted:
         raise Refused("The protocol has no such context.")
-    rows = library.rows_of(study)
-    if len(rows) < 2:
-        raise Refused("The protocol holds no library of at least two values.")
-    texts = [row.card().text() for row in rows]
+    values = values_of(study)
+    if len(values) < 2:
+        raise Refused("There are no two values yet: the protocol holds no library of them.")
+    texts = [value.card.card().text() for value in values]
     vectors = gateway.embed([*texts, *wanted], purpose="elicitation.embed", study=study.pk).vectors
     work = [
-        (context, cases, (rows[pair.first], rows[pair.second]), pair, version)
-        for at, (context, cases) in enumerate(wanted.items())
-        for pair in candidates(vectors[: len(rows)], vectors[len(rows) + at], most=most)
+        (context, cases, ends, pair, version)
+        for (context, cases), about in zip(wanted.items(), vectors[len(values) :], strict=True)
+        for ends, pair in _pairs(values, cases, vectors, about, most)
         for version in range(1, stories + 1)
     ]
     done = Proposing()
@@ -103,26 +104,49 @@ def propose(
     return done
 
 
+def _pairs(
+    values: Sequence[Value],
+    cases: list[str],
+    vectors: Sequence[Sequence[float]],
+    about: Sequence[float],
+    most: int,
+) -> Iterator[tuple[tuple[Card, Card], Candidate]]:
+    """The candidate pairs of a context, among the values that fit its cases."""
+    fitting = [at for at, value in enumerate(values) if value.fits(cases)]
+    if len(fitting) < 2:
+        return
+    for pair in candidates([vectors[at] for at in fitting], about, most=most):
+        first, second = (values[fitting[at]].card for at in (pair.first, pair.second))
+        yield (first, second), pair
+
+
 def _one(
     study: Study, context: str, cases: list[str], ends: tuple[Card, Card], pair: Candidate, version: int
 ) -> str:
-    """One pair: "open", "refused", "none", "unanswered", or "" where it was proposed before."""
+    """One pair: "open", "refused", "none", "unanswered", or "" where it was proposed before or a card was erased
+    meanwhile."""
     codes = sorted(end.code for end in ends)
     known = Proposal.objects.filter(study=study, context=context, version=version)
     if known.filter(from_value__in=codes, to_value__in=codes).exists():
         return ""
-    about = hashlib.sha256(repr((context, [e.digest for e in ends])).encode()).hexdigest()[:24]
-    asked = _Asked(study, f"upgrade:{study.pk}:{about}:{version}")
+    about = hashlib.sha256(context.encode()).hexdigest()[:24]
+    asked = _Asked(study, f"upgrade:{study.pk}:{ends[0].pk}:{ends[1].pk}:{about}:{version}")
     cards = {end.code: end.card() for end in ends}
+    outcome = _made(asked, context, cards)
+    if isinstance(outcome, Proposal):
+        outcome.study, outcome.cases, outcome.version, outcome.distance = study, cases, version, pair.distance
+    return _keep(outcome, ends)
+
+
+def _made(asked: _Asked, context: str, cards: dict[str, Words]) -> Proposal | str:
+    """What the model makes of two cards: a proposal, "none" or "unanswered"."""
     try:
         move = prompts.read_pair(asked(prompts.pair(context, cards), "pair").data, cards)
         if move is None:
             return "none"
-        made = _told(asked, context, move, cards)
+        return _told(asked, context, move, cards)
     except (LLMError, prompts.Unusable):
         return "unanswered"
-    made.study, made.cases, made.version, made.distance = study, cases, version, pair.distance
-    return _keep(made)
 
 
 def _told(asked: _Asked, context: str, move: prompts.Move, cards: dict[str, Words]) -> Proposal:
@@ -145,8 +169,16 @@ def _told(asked: _Asked, context: str, move: prompts.Move, cards: dict[str, Word
 
 
 @transaction.atomic
-def _keep(made: Proposal) -> str:
-    """Store a proposal with the check's decision, numbered after those that are there."""
+def _keep(made: Proposal | str, ends: Sequence[Card]) -> str:
+    """Store a proposal with the check's decision, numbered after those that are there. Nothing is kept of cards that
+    were erased while the model was asked; locks in the order of an erasure: cards, then study."""
+    keys = [end.pk for end in ends]
+    held = Card.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
+    if not all(held.values_list("title", flat=True)):
+        erase_calls(ends[0].study_id, set(keys))
+        return ""
+    if isinstance(made, str):
+        return made
     Study.objects.select_for_update().only("pk").get(pk=made.study_id)
     made.number = Proposal.objects.filter(study=made.study_id).count() + 1
     made.save(force_insert=True)
