@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import secrets
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -11,6 +13,14 @@ import pytest
 from tests.browser import axe, browser, page, server
 
 __all__ = ["axe", "browser", "page", "server"]
+
+
+@pytest.fixture(autouse=True)
+def same_draws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's participants have the same codes in every run, and codes decide what is drawn for whom: what passes once
+    does not fail another day by another draw. Processes that a test starts draw freely."""
+    draw = random.Random(request.node.nodeid)
+    monkeypatch.setattr(secrets, "choice", draw.choice)
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def test_a_script_in_a_card_is_text_on_the_authors_and_on_the_others_pages(text:
     assert not active(author.text, text)
     author.send(**fill("card", title="Plain Care", description=text, policy_1=f"SIGNS {text}"))
     assert Card.objects.get(session=author.session).description
-    for seed in range(2, 6):
-        reader = to_values(Visitor(study, seed))
+    for seed in range(2, 22):  # the card is one of seven to draw from: nobody is unlucky twenty times
+        reader = to_values(Visitor(study, seed), card={"share": "no"})
         assert not active(reader.text, text)
         if "Plain Care" in reader.text:
             return

@@ -74,10 +74,10 @@ class Command(BaseCommand):
 
     def run_power(self, *, runs: int, output: str | None, **_: Any) -> None:
         """Print or write what `study.registration.known_power` finds again."""
-        from study.registration.power import simulate  # scipy: only for who simulates
+        from study.registration.power import CURVE, simulate  # scipy: only for who simulates
 
         protocols = [self.document(name).protocol for name in shipped()]
-        found = [simulate(one, runs=runs) for one in protocols if one.plan.hypotheses]
+        found = [simulate(one, runs=runs, shares=CURVE) for one in protocols if one.plan.hypotheses]
         self.written(json.dumps(found, indent=1) + "\n", output)
 
     def written(self, text: str, output: str | None) -> None:
