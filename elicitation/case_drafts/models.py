@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef
 from django.utils import timezone
 
+from elicitation.decided import with_last
 from elicitation.upgrades.models import State
 
 FROM = {
@@ -21,9 +22,8 @@ FROM = {
 class CaseDraftQuerySet(models.QuerySet["CaseDraft"]):
     def with_state(self, state: str = "") -> CaseDraftQuerySet:
         """Each with `state` and `reason`, those of its last decision; only those in `state` where one is given."""
-        last = CaseDraftDecision.objects.filter(draft=OuterRef("pk")).order_by("-number")
-        found = self.annotate(**{name: Subquery(last.values(name)[:1]) for name in ("state", "reason")})
-        return found.filter(Q(("state", state))) if state else found
+        decisions = CaseDraftDecision.objects.filter(draft=OuterRef("pk"))
+        return with_last(self, decisions, (state,) if state else ())
 
 
 class CaseDraft(models.Model):

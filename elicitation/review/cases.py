@@ -65,7 +65,7 @@ def draft(request: HttpRequest, slug: str) -> HttpResponse:
     seen = study_for(request, slug, Right.EDIT)
     subjects, each = request.POST.get("subjects", ""), request.POST.get("each", "")
     try:
-        if not each.isascii() or not each.isdecimal() or not 1 <= int(each[:3]) <= EACH:
+        if each not in {str(number) for number in range(1, EACH + 1)}:
             raise Refused(f"1 to {EACH} cases are drafted on a subject.")
         wanted = {"subjects": subjects_of(subjects), "each": int(each)}
         by = visitor(request).get_username()

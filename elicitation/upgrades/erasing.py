@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db.models import Q
 
+from elicitation import quoting
 from elicitation.models import Card, Upgrade
 from elicitation.upgrades import prompts
 from elicitation.upgrades.models import FROM, Proposal, ProposalDecision, State
-from llm.models import Call
 from study.session.models import Session
 
 BY, REASON = "erasure", "Words of a card that it was made from were erased."
@@ -32,12 +30,4 @@ def erase_upgrades(session: Session) -> None:
             )
     mine.update(mapping=[], story="", back="", checks={})
     Upgrade.objects.filter(made_from, study=session.study_id, pair__startswith="~").update(story="")
-    erase_calls(session.study_id, set(cards.values()))
-
-
-def erase_calls(study: UUID, cards: set[int]) -> None:
-    """Blank the calls that quoted any of these cards (their primary keys) to ask about upgrades."""
-    asked = Call.objects.of_study(study).filter(purpose__in=prompts.TEMPLATES)
-    keys = {str(pk) for pk in cards}
-    quoting = [pk for pk, key in asked.values_list("pk", "key") if keys & set(key.split(":")[2:4])]
-    Call.objects.filter(pk__in=quoting).erase()
+    quoting.erase(session.study_id, cards.values(), prompts.TEMPLATES)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q
 from django.utils import timezone
+
+from elicitation.decided import with_last
 
 
 class State(models.TextChoices):
@@ -26,9 +28,8 @@ FROM = {
 class ProposalQuerySet(models.QuerySet["Proposal"]):
     def with_state(self, state: str = "") -> ProposalQuerySet:
         """Each with `state` and `reason`, those of its last decision; only those in `state` where one is given."""
-        last = ProposalDecision.objects.filter(proposal=OuterRef("pk")).order_by("-number")
-        found = self.annotate(**{name: Subquery(last.values(name)[:1]) for name in ("state", "reason")})
-        return found.filter(Q(("state", state))) if state else found
+        decisions = ProposalDecision.objects.filter(proposal=OuterRef("pk"))
+        return with_last(self, decisions, (state,) if state else ())
 
 
 class Proposal(models.Model):

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
+from elicitation import quoting
 from elicitation.asking import ask
 from elicitation.models import Card
 from elicitation.upgrades import prompts
 from elicitation.upgrades.between import Value, values_of
 from elicitation.upgrades.candidates import Candidate, candidates
 from elicitation.upgrades.contexts import contexts_of
-from elicitation.upgrades.erasing import erase_calls
 from elicitation.upgrades.models import Proposal, ProposalDecision, State
 from elicitation.values.cards import Card as Words
 from llm import gateway
@@ -130,7 +130,7 @@ def _one(
     if known.filter(from_value__in=codes, to_value__in=codes).exists():
         return ""
     about = hashlib.sha256(context.encode()).hexdigest()[:24]
-    asked = _Asked(study, f"upgrade:{study.pk}:{ends[0].pk}:{ends[1].pk}:{about}:{version}")
+    asked = _Asked(study, quoting.key("upgrade", study.pk, ends, about, version))
     cards = {end.code: end.card() for end in ends}
     outcome = _made(asked, context, cards)
     if isinstance(outcome, Proposal):
@@ -175,7 +175,7 @@ def _keep(made: Proposal | str, ends: Sequence[Card]) -> str:
     keys = [end.pk for end in ends]
     held = Card.objects.filter(pk__in=keys).order_by("pk").select_for_update(no_key=True)
     if not all(held.values_list("title", flat=True)):
-        erase_calls(ends[0].study_id, set(keys))
+        quoting.erase(ends[0].study_id, keys, prompts.TEMPLATES)
         return ""
     if isinstance(made, str):
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from elicitation import quoting
 from elicitation.models import Card
 from elicitation.values import deciding, rubric
 from elicitation.values.finding import EMBED
@@ -13,13 +14,10 @@ from study.session.models import Session
 def erase_cards(session: Session) -> None:
     """Empty a session's cards, the judge's calls that quoted them and the study's embedding calls; close open pairs."""
     mine = Card.objects.filter(session=session)
-    keys = {str(pk) for pk in mine.values_list("pk", flat=True)}
-    if not keys:
+    cards = list(mine.values_list("pk", flat=True))
+    if not cards:
         return
     mine.update(title="", description="", policies=[], shared=False)
-    calls = Call.objects.of_study(session.study_id)
-    judged = calls.filter(purpose=rubric.TEMPLATE).values_list("pk", "key")
-    quoting = [pk for pk, key in judged if keys & set(key.split(":")[2:4])]
-    calls.filter(pk__in=quoting).erase()
-    calls.filter(purpose=EMBED).erase()
+    quoting.erase(session.study_id, cards, [rubric.TEMPLATE])
+    Call.objects.of_study(session.study_id).filter(purpose=EMBED).erase()
     deciding.settle(Study(pk=session.study_id))

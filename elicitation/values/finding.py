@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from analysis.distances import cosine_distance
-from elicitation import library
+from elicitation import library, quoting
 from elicitation.asking import ask
 from elicitation.models import Card, mapping_of
 from elicitation.values import deciding, rubric
@@ -141,7 +141,7 @@ class _Judges:
     def _ask(self, pair: tuple[int, int]) -> tuple[Reply, rubric.Verdict] | None:
         """In a thread of its own, with a database connection of its own; None without a usable answer."""
         first, second = (self.cards[at] for at in pair)
-        key = f"same:{self.study.pk}:{first.pk}:{second.pk}:{rubric.VERSION}"
+        key = quoting.key("same", self.study.pk, (first, second), rubric.VERSION)
         try:
             reply = ask(rubric.ask(first.card(), second.card()), key=key, study=self.study.pk)
             return reply, rubric.read(reply.data)

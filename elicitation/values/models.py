@@ -4,9 +4,11 @@ decision."""
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
+
+from elicitation.decided import with_last
 
 
 class MergeState(models.TextChoices):
@@ -28,9 +30,8 @@ MERGE_FROM = {
 class MergeProposalQuerySet(models.QuerySet["MergeProposal"]):
     def with_state(self, *states: str) -> MergeProposalQuerySet:
         """Each with `state` and `reason`, those of its last decision; only those in `states` where some are given."""
-        last = MergeDecision.objects.filter(proposal=OuterRef("pk")).order_by("-number")
-        found = self.annotate(**{name: Subquery(last.values(name)[:1]) for name in ("state", "reason")})
-        return found.filter(Q(("state__in", states))) if states else found
+        decisions = MergeDecision.objects.filter(proposal=OuterRef("pk"))
+        return with_last(self, decisions, states)
 
     def by_state(self) -> dict[str, int]:
         """How many stand in which state."""

@@ -30,6 +30,7 @@ from elicitation.models import (
     mapping_of,
 )
 from elicitation.review.tab import elicits
+from elicitation.upgrades.models import State
 from elicitation.values.models import MergeState
 from study.evidence.declared import declare
 from study.registration.models import Study
@@ -353,7 +354,7 @@ PROPOSALS = AddedTable(
         "proposals",
         ("pair", "text", "name of the proposed upgrade"),
         ("turn", "integer", "decisions in order; 1 is the check's"),
-        ("state", "category", "what was decided", ("open", "refused", "approved", "rejected", "archived")),
+        ("state", "category", "what was decided", tuple(State.values)),
         ("reason", "text", "why"),
         ("at", "time", "when"),
         ("from_value", "text", "value left behind"),
@@ -371,7 +372,7 @@ CASES = AddedTable(
         "casedrafts",
         ("number", "integer", "the drafted case"),
         ("turn", "integer", "decisions in order; 1 is the check's"),
-        ("state", "category", "what was decided", ("open", "refused", "approved", "rejected", "archived")),
+        ("state", "category", "what was decided", tuple(State.values)),
         ("reason", "text", "why"),
         ("at", "time", "when"),
         ("subject", "text", "what it was asked about, in the researcher's words"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gettext
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -14,6 +13,8 @@ import pytest
 from django.conf import settings
 from django.template.base import Lexer, TokenType
 from django.utils.translation import templatize
+
+from tests.german import catalogue
 
 ROOT = Path(settings.BASE_DIR)
 ROOMS = ("config", "elicitation", "llm", "study", "templates")
@@ -68,9 +69,8 @@ def marked() -> dict[Text, str]:
 
 @pytest.fixture(scope="module")
 def german() -> dict[Any, str]:
-    """The compiled catalogue. Fuzzy and empty entries do not get into it."""
-    with open(ROOT / "locale/de/LC_MESSAGES/django.mo", "rb") as file:
-        return dict(gettext.GNUTranslations(file)._catalog)  # type: ignore[attr-defined]
+    """The compiled catalogue."""
+    return catalogue()
 
 
 def missing(texts: dict[Text, str], german: dict[Any, str]) -> list[str]:

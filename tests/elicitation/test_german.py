@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gettext
 import html
 import re
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -22,6 +20,7 @@ from study.registration.models import Study
 from tests.elicitation.people import fill, offered, small, vote
 from tests.elicitation.test_interview import ANSWERS, fail, look, say, talking, work
 from tests.factories import changed, collecting
+from tests.german import catalogue
 from tests.study.session.visitor import Visitor
 
 SHORTEST = 12  # letters: shorter texts of ours are words that a protocol may use too
@@ -30,9 +29,7 @@ SHORTEST = 12  # letters: shorter texts of ours are words that a protocol may us
 @pytest.fixture(scope="module")
 def ours() -> dict[str, str]:
     """Our texts that differ in German, as they stand on a page: values in them stand for anything."""
-    with open(settings.BASE_DIR / "locale/de/LC_MESSAGES/django.mo", "rb") as file:
-        catalogue = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
-    pairs = [(key[0] if isinstance(key, tuple) else key, said) for key, said in catalogue.items()]
+    pairs = [(key[0] if isinstance(key, tuple) else key, said) for key, said in catalogue().items()]
     return {text: said for text, said in pairs if len(text) >= SHORTEST and text != said}
 
 

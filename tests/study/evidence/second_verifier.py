@@ -631,7 +631,7 @@ def deviations(f: Folder) -> Truths:
     actions = [e["action"] for e in f.log]
     before = actions[: actions.index("closed")]
     completed = sum(s["outcome"] == "complete" for s in f.sessions.values())
-    target, late = f.last["sample"]["target"], int((f.people["late"] == True).sum())  # noqa: E712
+    target, late = f.last["sample"]["target"], int(f.people["late"].eq(True).sum())
     happened = {"Early looks": bool({"unblinded", "analysed"} & set(before)), "Amendments": len(f.versions) > 1,
                 "Sample": completed < target or completed - late > target}  # fmt: skip
     if (f.root / "models/calls.jsonl").exists():
