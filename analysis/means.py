@@ -48,6 +48,19 @@ class MarginalMeans:
         """The same means from another fit of the same design: (means,) values and (means, parameters) rows."""
         return _Scale(result, self.scale).means(self.grid, self.members, self.link_rows)
 
+    def run_off(self, result: MixedResult) -> Mask:
+        """Which means separation sends to infinity in a fit of the same design: (means,)."""
+        return result.runs_off(self.link_rows)
+
+    def runs_off(self, weights: Floats, result: MixedResult) -> bool:
+        """Whether their weighted sum has no finite estimate in a fit of the same design. On the response scale that is
+        so where one of the means used lies at the end of the scale, for it has no interval there."""
+        if not result.separated:
+            return False
+        if self.scale == "response":
+            return bool(result.runs_off(self.link_rows[weights != 0]).any())
+        return bool(result.runs_off((weights @ self.link_rows)[None, :])[0])
+
 
 def marginal_means(
     result: MixedResult,

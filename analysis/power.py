@@ -32,8 +32,9 @@ Progress = Callable[[int, int], None]
 class PowerCurve:
     """Power at each size. table: a row a size and test (and, with several tests, `all of them`): size, test, power,
     error (Monte-Carlo standard error), low, high (95 % Wilson interval), width (mean width of the contrast's
-    interval), analysed (mean number of participants analysed), failed (share of fits that gave no test),
-    simulations. smallest: per test the smallest size from which power stays at or above target, or None."""
+    interval), analysed (mean number of participants analysed), failed (share of simulations without a test: no fit,
+    or a contrast that separation sends to infinity), simulations. smallest: per test the smallest size from which
+    power stays at or above target, or None."""
 
     table: pd.DataFrame
     smallest: dict[str, int | None]
@@ -128,21 +129,18 @@ def _curve(plan: PowerDesign, counted: Mapping[int, list[Counted]]) -> PowerCurv
         width = np.concatenate([p.width for p in parts])
         shared = {
             "analysed": float(np.mean([p.analysed for p in parts])),
-            "failed": float(np.concatenate([p.failed for p in parts]).mean()),
             "simulations": len(rejected),
         }
+        untested = ~np.isfinite(width)
         for j, name in enumerate(names):
-            known = width[:, j][np.isfinite(width[:, j])]
+            known = width[~untested[:, j], j]
             mean = float(known.mean()) if len(known) else float("nan")
-            rows.append({"size": size, "test": name, **_share(rejected[:, j]), "width": mean, **shared})
+            own = {"width": mean, "failed": float(untested[:, j].mean())}
+            rows.append({"size": size, "test": name, **_share(rejected[:, j]), **own, **shared})
         if len(names) > 1:
-            every = {
-                "size": size,
-                "test": "all of them",
-                **_share(np.asarray(rejected.all(axis=1))),
-                "width": float("nan"),
-            }
-            rows.append(every | shared)
+            own = {"width": float("nan"), "failed": float(untested.any(axis=1).mean())}
+            every = _share(np.asarray(rejected.all(axis=1)))
+            rows.append({"size": size, "test": "all of them", **every, **own, **shared})
     table = pd.DataFrame(rows)
     smallest: dict[str, int | None] = {}
     for title in dict.fromkeys(table["test"]):
@@ -173,7 +171,7 @@ def _notes(table: pd.DataFrame, plan: PowerDesign) -> tuple[str, ...]:
     notes = []
     worst = float(table["failed"].max())
     if worst > 0.01:
-        notes.append(f"Up to {worst:.0%} of the fits gave no test; they count as not significant.")
+        notes.append(f"Up to {worst:.0%} of the simulations gave no test; they count as not significant.")
     if plan.attrition + plan.excluded > 0:
         lost = 1 - (1 - plan.attrition) * (1 - plan.excluded)
         notes.append(

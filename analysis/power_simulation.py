@@ -95,11 +95,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Counted:
-    """rejected (outcomes, tests): criterion met. width (outcomes, tests): of the interval at 1 − alpha."""
+    """rejected (outcomes, tests): criterion met. width (outcomes, tests): of the interval at 1 − alpha, nan where there
+    was no test."""
 
     rejected: np.ndarray[Any, np.dtype[np.bool_]]
     width: Floats
-    failed: np.ndarray[Any, np.dtype[np.bool_]]
     analysed: int
 
 
@@ -110,14 +110,11 @@ def run_batch(batch: Batch) -> Counted:
     truth = Truth(batch, draw_trials(batch, people))
     shape = (batch.outcomes, len(batch.plan.tests))
     rejected, width = np.zeros(shape, dtype=bool), np.full(shape, np.nan)
-    failed = np.zeros(batch.outcomes, dtype=bool)
     for i in range(batch.outcomes):
         result = truth.fit(batch.rng)
-        if result is None:
-            failed[i] = True
-            continue
-        rejected[i], width[i] = _judge(batch.plan, truth.means(result), result)
-    return Counted(rejected, width, failed, len(people))
+        if result is not None:
+            rejected[i], width[i] = _judge(batch.plan, truth.means(result), result)
+    return Counted(rejected, width, len(people))
 
 
 def check_plan(plan: PowerDesign, effects: Effects) -> None:
@@ -227,9 +224,9 @@ class Truth:
             result = fit_model(replace(self.model, design=design.with_response(y)), self.first)
         except ModelError:
             return None
-        if not result.converged or result.separated:
+        if not result.converged:
             return None
-        if self.first is None:
+        if self.first is None and not result.separated:
             self.first = _from_truth(result, self)
         return result
 
@@ -314,6 +311,11 @@ def _judge(
     """Which tests meet their criterion after adjustment, and how wide their intervals are."""
     p, sides, widths = [], [], []
     for test, (means, weights) in zip(plan.tests, prepared, strict=True):
+        if means.runs_off(weights, result):
+            p.append(1.0)
+            sides.append(False)
+            widths.append(np.nan)
+            continue
         values, rows = means.values(result)
         estimate = float(weights @ values)
         se = float(standard_error(result, (weights @ rows)[None, :])[0])

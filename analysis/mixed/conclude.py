@@ -14,6 +14,7 @@ from analysis.mixed.inference import DegreesOfFreedom, kenward_roger, satterthwa
 from analysis.mixed.laplace import LaplaceEngine, LaplaceFit, inverse_information
 from analysis.mixed.parameters import Layout
 from analysis.mixed.result import MixedResult, Model
+from analysis.mixed.separation import Separation
 from analysis.mixed.tables import fixed_table, infinite, random_table
 from analysis.mixed.variables import Floats
 
@@ -46,10 +47,10 @@ _UNSETTLED = (
 )
 
 
-def _separation_sentence(terms: tuple[str, ...]) -> list[str]:
-    if not terms:
+def _separation_sentence(separation: Separation | None) -> list[str]:
+    if separation is None:
         return []
-    listed = ", ".join(f"'{t}'" for t in terms)
+    listed = ", ".join(f"'{t}'" for t in separation.terms)
     return [
         f"Separation: {listed} foretells the outcome perfectly, so its estimate runs off to infinity; its size, "
         "standard error, interval and p mean nothing. Report the counts, or merge or drop the cells concerned."
@@ -78,7 +79,7 @@ def linear_result(model: Model, engine: LinearEngine, state: LinearState, conver
         len(terms) + layout.count + 1,
         converged,
         bool(sentences),
-        False,
+        None,
         tuple(notes),
         state.theta,
         state.u,
@@ -88,7 +89,7 @@ def linear_result(model: Model, engine: LinearEngine, state: LinearState, conver
 
 
 def laplace_result(
-    model: Model, engine: LaplaceEngine, fit: LaplaceFit, separated: tuple[str, ...]
+    model: Model, engine: LaplaceEngine, fit: LaplaceFit, separation: Separation | None
 ) -> MixedResult:
     """Tables of a generalised or cumulative-link mixed model."""
     k = engine.nt + engine.p
@@ -98,7 +99,7 @@ def laplace_result(
     sentences = _singular_sentences(engine.layout, theta)
     converged = fit.converged and positive
     notes = [
-        *model.design.notes, *sentences, *_separation_sentence(separated), *([] if converged else [_UNSETTLED])
+        *model.design.notes, *sentences, *_separation_sentence(separation), *([] if converged else [_UNSETTLED])
     ]  # fmt: skip
     return MixedResult(
         model,
@@ -110,7 +111,7 @@ def laplace_result(
         k + engine.layout.count,
         converged,
         bool(sentences),
-        bool(separated),
+        separation,
         tuple(notes),
         theta,
         fit.mode.u,
@@ -147,25 +148,25 @@ def plain_linear_result(model: Model) -> MixedResult:
     return MixedResult(
         model, fixed_table(design.terms, beta, covariance, degrees, model.level), _no_random(),
         pd.DataFrame(covariance, index=terms, columns=terms), float(np.sqrt(rss / (n - p))), float(loglik), p + 1,
-        True, False, False, design.notes, np.zeros(0), np.zeros(0), degrees,
+        True, False, None, design.notes, np.zeros(0), np.zeros(0), degrees,
     )  # fmt: skip
 
 
 def plain_result(
-    model: Model, phi: Floats, information: Floats, parts: Parts, separated: tuple[str, ...]
+    model: Model, phi: Floats, information: Floats, parts: Parts, separation: Separation | None
 ) -> MixedResult:
     """Tables of a GLM or cumulative-logit model without random effects."""
     design, terms = model.design, threshold_names(model) + model.design.terms
     covariance, positive = inverse_information(information)
     notes = (
         *design.notes,
-        *_separation_sentence(separated),
-        *(() if positive or separated else (_UNSETTLED,)),
+        *_separation_sentence(separation),
+        *(() if positive or separation else (_UNSETTLED,)),
     )
     return MixedResult(
         model, fixed_table(terms, phi, covariance, infinite, model.level), _no_random(),
         pd.DataFrame(covariance, index=list(terms), columns=list(terms)), float("nan"), parts.loglik, len(terms),
-        positive, False, bool(separated), notes, np.zeros(0), np.zeros(0), infinite,
+        positive, False, separation, notes, np.zeros(0), np.zeros(0), infinite,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from analysis.mixed.laplace import REFIT_OPTIMUM, LaplaceEngine, LaplaceFit, inv
 from analysis.mixed.parameters import Layout, make_layout
 from analysis.mixed.plain import fit_plain
 from analysis.mixed.result import MixedResult, Model
-from analysis.mixed.separation import separated_terms, suspicious
+from analysis.mixed.separation import Separation, find_separation, suspicious
 from analysis.mixed.variables import Floats
 
 
@@ -77,14 +77,14 @@ def _fit_without_random(model: Model) -> MixedResult:
         return plain_linear_result(model)
     family = make_family(model.family, model.link, design.response)
     phi, information, parts = fit_plain(design.X, family)
-    separated = _separated(design, family, phi, inverse_information(information)[0])
-    return plain_result(model, phi, information, parts, separated)
+    separation = _separation(design, family, phi, inverse_information(information)[0])
+    return plain_result(model, phi, information, parts, separation)
 
 
-def _separated(design: Design, family: Family, phi: Floats, covariance: Floats) -> tuple[str, ...]:
+def _separation(design: Design, family: Family, phi: Floats, covariance: Floats) -> Separation | None:
     if not suspicious(design.X, phi, covariance):
-        return ()
-    return separated_terms(design.X, family, design.terms)
+        return None
+    return find_separation(design.X, family, design.terms)
 
 
 def _fit_linear(model: Model, previous: MixedResult | None) -> MixedResult:
@@ -117,8 +117,8 @@ def _fit_laplace(model: Model, previous: MixedResult | None) -> MixedResult:
         engine = LaplaceEngine(design.X, family, make_layout(design.groupings))
         fit = engine.fit()
     k = engine.nt + engine.p
-    separated = _separated(design, family, fit.phi[:k], fit.covariance()[0][:k, :k])
-    return laplace_result(model, engine, fit, separated)
+    separation = _separation(design, family, fit.phi[:k], fit.covariance()[0][:k, :k])
+    return laplace_result(model, engine, fit, separation)
 
 
 def _refit(engine: LaplaceEngine, fit: LaplaceFit) -> LaplaceFit:

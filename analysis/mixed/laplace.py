@@ -289,7 +289,10 @@ class LaplaceEngine:
         x, f, g, active = self._boundary(x, f, g, metric)
         H = None
         if hessian != "none":
-            H = self.hessian(x, metric, gradient=g if hessian == "forward" else None)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # separated far out: not positive, not converged
+                H = self.hessian(x, metric, gradient=g if hessian == "forward" else None)
             x, f, g = self._polish(x, f, g, H, active, metric)
         x = np.concatenate([x[: self.nt + self.p], self.layout.tidy(x[self.nt + self.p :])])
         self.u = np.zeros_like(self.u)

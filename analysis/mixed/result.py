@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis.mixed.design import Design, level_codes
+from analysis.mixed.design import Design, Mask, level_codes
 from analysis.mixed.errors import ModelError
 from analysis.mixed.families import Ordinal, make_family
 from analysis.mixed.gaussian import LinearEngine
 from analysis.mixed.inference import DegreesOfFreedom
 from analysis.mixed.laplace import LaplaceEngine, LaplaceFit
+from analysis.mixed.separation import Separation
 from analysis.mixed.variables import Floats
 
 
@@ -36,7 +37,8 @@ class MixedResult:
     random: group, term, sd, correlations (a dict to earlier terms of the same group).
     covariance: of the fixed effects (thresholds included), labelled by term.
     log_likelihood: restricted for REML. residual_sd: nan where the family has none.
-    converged, singular, separated: flags, each with its sentence in `warnings`."""
+    converged, singular, separated: flags, each with its sentence in `warnings`; `separation` tells which contrasts
+    run off to infinity (`moves`) and so leaves the others their use."""
 
     model: Model
     fixed: pd.DataFrame
@@ -47,13 +49,24 @@ class MixedResult:
     parameters: int
     converged: bool
     singular: bool
-    separated: bool
+    separation: Separation | None
     warnings: tuple[str, ...]
     theta: Floats = field(repr=False)
     effects: Floats = field(repr=False)
     degrees: DegreesOfFreedom = field(repr=False)
     engine: LinearEngine | LaplaceEngine | None = field(repr=False, default=None)
     laplace: LaplaceFit | None = field(repr=False, default=None)
+
+    @property
+    def separated(self) -> bool:
+        """Whether some fixed effect runs off to infinity."""
+        return self.separation is not None
+
+    def runs_off(self, rows: Floats) -> Mask:
+        """Which combinations of the fixed parameters, (combinations, parameters), have no finite estimate."""
+        if self.separation is None:
+            return np.zeros(len(rows), dtype=bool)
+        return self.separation.moves(rows)
 
     @property
     def formula(self) -> str:

@@ -1,19 +1,45 @@
 """Does some combination of predictors foretell the outcome perfectly? Then its estimate lies at infinity.
 
 A linear programme over the distinct predictor rows (Konis 2007): is there a direction of the fixed effects
-that no row contradicts and some row supports?
+that no row contradicts and some row supports? What such directions leave in place keeps its finite estimate
+(Albert and Anderson 1984, on quasi-complete separation).
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.optimize import linprog
+from dataclasses import dataclass, field
 
+import numpy as np
+from scipy.optimize import OptimizeResult, linprog
+
+from analysis.mixed.design import Mask
 from analysis.mixed.families import Family, Ordinal, Poisson
 from analysis.mixed.variables import Floats
 
 LARGEST_PROGRAMME = 5_000
 """Distinct predictor rows above which the programme is not solved (continuous predictors rarely separate)."""
+SMALLEST = 1e-6
+"""A move below this is rounding of the programme."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """The directions of the fixed parameters (thresholds first) along which no row grows less likely and some more so.
+
+    terms: names of the fixed effects that move along them."""
+
+    terms: tuple[str, ...]
+    above: Floats = field(repr=False)
+    equal: Floats = field(repr=False)
+
+    def moves(self, rows: Floats) -> Mask:
+        """Which combinations of the fixed parameters run off to infinity; rows: (combinations, parameters)."""
+        return np.array([self._reach(row) > SMALLEST for row in np.atleast_2d(rows)], dtype=bool)
+
+    def _reach(self, row: Floats) -> float:
+        """How far the combination moves, either way, along directions of at most one in every parameter."""
+        found = [_programme(sign * row, self.above, self.equal) for sign in (-1.0, 1.0)]
+        return max(-float(one.fun) if one.status == 0 else np.inf for one in found)
 
 
 def suspicious(X: Floats, phi: Floats, covariance: Floats) -> bool:
@@ -23,16 +49,22 @@ def suspicious(X: Floats, phi: Floats, covariance: Floats) -> bool:
     return not bool((spread < 9.0).all())
 
 
-def separated_terms(X: Floats, family: Family, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the fixed effects whose estimates run off to infinity; empty when there are none."""
-    bounds = _constraints(X, family)
-    if bounds is None or len(bounds[0]) + len(bounds[1]) > LARGEST_PROGRAMME:
-        return ()
-    above, equal = bounds
-    if not len(above):
-        return ()
-    found = linprog(
-        -above.sum(axis=0),
+def find_separation(X: Floats, family: Family, names: tuple[str, ...]) -> Separation | None:
+    """Along which directions estimates run off to infinity; None when there are none. names: of the columns of X."""
+    above, equal = _constraints(X, family)
+    if not len(above) or len(above) + len(equal) > LARGEST_PROGRAMME:
+        return None
+    found = _programme(-above.sum(axis=0), above, equal)
+    if found.status != 0 or -found.fun < SMALLEST:
+        return None
+    direction = found.x[-len(names) :] if len(names) else found.x
+    terms = tuple(name for name, d in zip(names, direction, strict=False) if abs(d) > 1e-7)
+    return Separation(terms, above, equal)
+
+
+def _programme(cost: Floats, above: Floats, equal: Floats) -> OptimizeResult:
+    return linprog(
+        cost,
         A_ub=-above,
         b_ub=np.zeros(len(above)),
         A_eq=equal if len(equal) else None,
@@ -40,13 +72,9 @@ def separated_terms(X: Floats, family: Family, names: tuple[str, ...]) -> tuple[
         bounds=(-1.0, 1.0),
         method="highs",
     )
-    if found.status != 0 or -found.fun < 1e-6:
-        return ()
-    direction = found.x[-len(names) :] if len(names) else found.x
-    return tuple(name for name, d in zip(names, direction, strict=False) if abs(d) > 1e-7)
 
 
-def _constraints(X: Floats, family: Family) -> tuple[Floats, Floats] | None:
+def _constraints(X: Floats, family: Family) -> tuple[Floats, Floats]:
     """(rows that must not go below zero, rows that must stay at zero) along a separating direction."""
     if isinstance(family, Ordinal):
         return _ordinal_constraints(X, family)

@@ -26,6 +26,7 @@ UNITS = {
     ("poisson", "link"): "log rate",
     ("poisson", "response"): "rate",
 }
+RUNS_OFF = "every answer in this cell is alike: the model has no finite estimate of it"
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,17 @@ class Fitted:
 
     @property
     def unusable(self) -> str:
-        """Why no hypothesis can be judged by this model; empty when it can."""
+        """Why no hypothesis can be judged by this model; empty when it can. Separation stops only the contrasts that
+        run off to infinity."""
         if self.problem or self.result is None:
             return self.problem or "the model was not fitted"
-        if self.result.separated or not self.result.converged:
-            fatal = [w for w in self.result.warnings if not w.startswith("Singular fit")]
-            return " ".join(fatal) or "the model did not converge"
-        return ""
+        return "" if self.result.converged else self.fatal or "the model did not converge"
+
+    @property
+    def fatal(self) -> str:
+        """The warnings of the fit that forbid its use."""
+        found = self.result.warnings if self.result else ()
+        return " ".join(w for w in found if not w.startswith("Singular fit"))
 
     def unit(self, scale: str) -> str:
         """What a contrast on that scale is measured in."""
@@ -153,9 +158,12 @@ def _plain_dtype(column: pd.Series) -> pd.Series:
 def contrast_of(fitted: Fitted, contrast: Contrast, *, scale: str = "", level: float = 0.95) -> Quantity:
     """A contrast of a fitted model's marginal means, on the link or the response scale (delta method).
 
-    Raises ModelError where the model has no such factor or level."""
+    Raises ModelError where the model has no such factor or level, or separation sends the contrast to infinity."""
     means = _means(fitted, contrast, scale or contrast.scale)
-    table = contrasts(means, {"asked": weights(means.table, contrast).tolist()}, adjust="none", level=level)
+    asked = weights(means.table, contrast)
+    if means.runs_off(asked, means.result):
+        raise ModelError(fitted.fatal)
+    table = contrasts(means, {"asked": asked.tolist()}, adjust="none", level=level)
     return _quantity(fitted, dict(table.iloc[0]), level)
 
 
@@ -201,7 +209,14 @@ def cells(fitted: Fitted, contrast: Contrast, scale: str) -> list[tuple[dict[str
     means = _means(fitted, contrast, scale)
     names = list(means.factors)
     rows = [{str(key): value for key, value in row.items()} for row in means.table.to_dict("records")]
-    return [({n: row[n] for n in names} | dict(contrast.at), _quantity(fitted, row, 0.95)) for row in rows]
+    off = means.run_off(means.result)
+    found = [
+        Quantity(note=RUNS_OFF) if o else _quantity(fitted, row, 0.95)
+        for row, o in zip(rows, off, strict=True)
+    ]
+    return [
+        ({n: row[n] for n in names} | dict(contrast.at), one) for row, one in zip(rows, found, strict=True)
+    ]
 
 
 def _quantity(fitted: Fitted, row: dict[str, Any], level: float) -> Quantity:

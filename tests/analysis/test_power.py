@@ -154,3 +154,16 @@ def test_a_random_effect_that_the_model_does_not_have_is_refused():
         simulate_power(
             SCALE, Effects({}, {"rater": 1.0}), [40], np.random.default_rng(1), simulations=20, workers=1
         )
+
+
+def test_a_perfect_cell_costs_only_the_tests_that_hold_it():
+    """Nearly everybody follows right answers: at this size some arm does so without exception in most simulations."""
+    wrong = PowerTest("wrong", "arm", "citation", "control", at={"ai_correct": False})
+    right = PowerTest("right", "arm", "citation", "control", at={"ai_correct": True})
+    design = replace(TRIALS, tests=(wrong, right))
+    effects = replace(ASSUMED, fixed=ASSUMED.fixed | {"ai_correctTRUE": 4.5})
+    table = simulate_power(design, effects, [16], np.random.default_rng(9), simulations=60, workers=1).table
+    failed = dict(zip(table["test"], table["failed"], strict=True))
+    assert failed["wrong"] < 0.1
+    assert failed["right"] > 0.5
+    assert failed["all of them"] == pytest.approx(max(failed["wrong"], failed["right"]), abs=0.1)

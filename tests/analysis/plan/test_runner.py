@@ -389,3 +389,31 @@ def test_the_reason_of_a_verdict_names_the_separation_and_not_a_singular_fit(dat
     trials = data["trials"].assign(agree=data["trials"]["arm"] == "control")
     reason = run(made.plan(), data | {"trials": trials}).hypothesis("overreliance").reason
     assert "Singular" not in reason
+
+
+def test_separation_in_one_cell_stops_only_the_hypotheses_that_hold_it(data):
+    """Everybody of the second arm follows every right answer: the arms still differ by something on wrong ones."""
+    trials = data["trials"]
+    trials = trials.assign(agree=trials["agree"] | ((trials["arm"] == "hedged") & trials["ai_correct"]))
+    arms = {"factor": "arm", "level": "hedged", "reference": "control"}
+    plan = made.plan(
+        hypotheses=[
+            made.hypothesis(),
+            made.hypothesis(id="right", contrast=arms | {"at": {"ai_correct": True}}),
+            made.hypothesis(
+                id="difference",
+                contrast=arms | {"within": {"factor": "ai_correct", "level": False, "reference": True}},
+            ),
+        ]
+    )
+    results = run(plan, data | {"trials": trials})
+    wrong = results.hypothesis("overreliance")
+    assert wrong.verdict == "supported"
+    assert wrong.estimate.low < -1.2 < wrong.estimate.high
+    for name in ("right", "difference"):
+        assert results.hypothesis(name).verdict == "not evaluable"
+        assert "eparation" in results.hypothesis(name).reason
+    means = {(m.at["arm"], m.at["ai_correct"]): m.estimate for m in results.model("agreement").means}
+    assert [at for at, estimate in means.items() if not estimate.available] == [("hedged", True)]
+    assert "alike" in means["hedged", True].note
+    assert 0 < means["hedged", False].low < means["hedged", False].high < 1

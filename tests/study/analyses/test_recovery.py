@@ -6,8 +6,10 @@ import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+import pandas as pd
 import pytest
 
+from analysis.plan.runner import analysed_tables
 from study.analyses.actions import analyse
 from study.protocol import read, shipped
 from study.protocol.types import Protocol
@@ -32,13 +34,22 @@ def truths(protocol: Protocol) -> dict[str, float]:
     return {"h3a": wrong, "h3b": wrong - right}
 
 
+def perfect(trials: pd.DataFrame) -> bool:
+    """Did everybody of one of the arms that h3b compares do the same with every right answer?"""
+    right = trials[trials["ai_correct"].eq(True) & trials["arm"].isin(["uncertain-first", "control"])]
+    shares = right.dropna(subset=["agree"]).groupby("arm", observed=True)["agree"].mean()
+    return bool(shares.isin([0.0, 1.0]).any())
+
+
 @pytest.mark.parametrize(
     "people", [pytest.param(60, id="short"), pytest.param(404, id="whole", marks=pytest.mark.soak)]
 )
 def test_the_report_recovers_the_effects_the_cohort_was_made_from(server: str, people: int) -> None:
     """Real pages, schedule, tables and plan. Who meets which arm depends on who is quick, so the estimate may miss by
-    chance: it must lie within 3.3 standard errors (1 in 1,000). That 95 % intervals cover 95 % is tested by
-    simulation in tests/analysis; here a wrong truth, arm or item anywhere on the line would show."""
+    chance: it must lie within 3.3 standard errors (1 in 1,000) or, where the suite runs it every time, 4.5 (1 in
+    100,000). That 95 % intervals cover 95 % is tested by simulation in tests/analysis; here a wrong truth, arm or item
+    anywhere on the line would show. Sixty people may all follow the right answers of one arm: then, and only then, the
+    contrast that holds that cell is refused, while that of the wrong answers keeps its estimate."""
     protocol = factories.changed(read(shipped()["uncertainty-reliance"]), sample={"target": people})
     study = actions.load(protocol, mode="rehearsal", owner=None)
     actions.register(study=study, by=None)
@@ -51,10 +62,18 @@ def test_the_report_recovers_the_effects_the_cohort_was_made_from(server: str, p
     assert not result.stuck
     assert result.outcomes["complete"] == people
     actions.close(study=study, by=None, reason="everybody came")
-    found = {one.id: one for one in analyse(study=study).results.hypotheses}
+    done = analyse(study=study)
+    found = {one.id: one for one in done.results.hypotheses}
+    assert found["h3a"].estimate.available
+    assert found["h3b"].estimate.available != perfect(
+        analysed_tables(protocol.plan, done.tables.as_dict())["trials"]
+    )
     for name, truth in truths(protocol).items():
         one = found[name].estimate
+        if not one.available:
+            assert "eparation" in found[name].reason
+            continue
         print(f"\n{name}: {one.value:.3f} [{one.low:.3f}, {one.high:.3f}], made from {truth:.3f}")
-        assert abs(one.value - truth) < 3.3 * one.se
+        assert abs(one.value - truth) < (3.3 if people > 400 else 4.5) * one.se
     if people > 400:
         assert found["h3a"].verdict == "supported"
