@@ -69,7 +69,7 @@ class Memory:
     """The most memory that this process and its children held at once, in MB; pages they share counted once."""
 
     def __enter__(self) -> Self:
-        self.most, self.running = 0.0, True
+        self.most, self.lately, self.running = 0.0, (0.0, 0.0), True
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.thread.start()
         return self
@@ -77,12 +77,21 @@ class Memory:
     def watch(self) -> None:
         own = psutil.Process()
         while self.running:
-            held = 0.0
-            for process in (own, *own.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    held += process.memory_full_info().pss / 1e6
-            self.most = max(self.most, held)
+            mine, theirs = self.held(own), sum(map(self.held, own.children(recursive=True)))
+            self.most = max(self.most, mine + theirs)
+            self.lately = max(self.lately, (mine, theirs), key=sum)
             time.sleep(0.25)
+
+    @staticmethod
+    def held(process: psutil.Process) -> float:
+        with contextlib.suppress(psutil.Error):
+            return float(process.memory_full_info().pss) / 1e6
+        return 0.0
+
+    def since(self) -> tuple[float, float]:
+        """The most since this was asked last: of this process, of its children at that moment."""
+        found, self.lately = self.lately, (0.0, 0.0)
+        return found
 
     def __exit__(self, *_: object) -> None:
         self.running = False
@@ -149,16 +158,17 @@ def bundle(submissions: int, folder: Path) -> str:
     from study.evidence import bundle
 
     shutil.rmtree(folder, ignore_errors=True)
-    begun: list[tuple[str, float, float]] = []
-    made = bundle.write(
-        study=study_of(submissions),
-        folder=folder,
-        step=lambda text: begun.append((text, time.perf_counter(), used())),
-    )
-    begun.append(("", time.perf_counter(), used()))
-    for (text, *start), (_, *end) in itertools.pairwise(begun):
-        wall, cpu = (after - before for before, after in zip(start, end, strict=True))
-        print(f"{'':>9} · {text:<20} {wall:6.1f} s wall, {cpu:6.1f} s CPU", flush=True)
+    with Memory() as memory:
+        begun: list[tuple[str, float, float, tuple[float, float]]] = []
+
+        def step(text: str) -> None:
+            begun.append((text, time.perf_counter(), used(), memory.since()))
+
+        made = bundle.write(study=study_of(submissions), folder=folder, step=step)
+        step("")
+    for (text, began, before, _), (_, ended, after, (mine, theirs)) in itertools.pairwise(begun):
+        told = f"{ended - began:6.1f} s wall, {after - before:6.1f} s CPU, {mine:5.0f} MB + {theirs:.0f} of its kernel"
+        print(f"{'':>9} · {text:<20} {told}", flush=True)
     size = sum(path.stat().st_size for path in bundle.files_of(folder))
     return f"{size / 1e6:,.0f} MB, zipped {made.archive.stat().st_size / 1e6:,.0f} MB"
 

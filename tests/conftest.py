@@ -17,10 +17,12 @@ __all__ = ["axe", "browser", "page", "server"]
 
 @pytest.fixture(autouse=True)
 def same_draws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test's participants have the same codes in every run, and codes decide what is drawn for whom: what passes once
-    does not fail another day by another draw. Processes that a test starts draw freely."""
-    draw = random.Random(request.node.nodeid)
-    monkeypatch.setattr(secrets, "choice", draw.choice)
+    """A test's participants have the same codes in every run and its studies the same seeds, and these decide what is
+    drawn for whom: what passes once does not fail another day by another draw. Who comes first where several walk at
+    once stays open, and processes that a test starts draw freely."""
+    codes, seeds = random.Random(request.node.nodeid), random.Random(f"{request.node.nodeid} seeds")
+    monkeypatch.setattr(secrets, "choice", codes.choice)
+    monkeypatch.setattr(secrets, "token_hex", lambda nbytes=32: seeds.randbytes(nbytes).hex())
 
 
 @pytest.fixture

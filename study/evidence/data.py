@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +17,16 @@ import pyarrow.parquet as pq
 from study.evidence import records
 from study.evidence.declared import Declared
 from study.evidence.reproduce import file_name
+from study.protocol.types import Protocol
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import added, events, reading, rows
+from study.tables.ahead import ahead
 from study.tables.cells import columns_cells, printed
 from study.tables.codebook import as_markdown, codebook
 from study.tables.columns import columns_of
 from study.tables.export import as_csv
-from study.tables.progress import Progress
+from study.tables.progress import Advance, Progress
 from study.tables.tidy import TABLES, schema, walked
 
 ROWS_AT_ONCE = 50_000
@@ -125,14 +127,13 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
         for writer in writers.values():
             closing.callback(writer.close)
         allowed = Declared(protocols)
-        for people in reading.people(study, protocols):
-            found, count = _told(people, written, allowed, lines)
-            writers["events"].add_lines(events.as_csv(people))
+        for batch in ahead(_read(study, protocols, advance)):
+            found = _told(batch, written, allowed, lines)
+            writers["events"].add_lines(batch.events)
             for name, added_rows in found.items():
                 cells = writers[name].add(added_rows)
                 if name == "participants":
                     _count(cells, written)
-            advance(count)
     written.counts |= {name: writer.count for name, writer in writers.items()}
     _added(study, target, written)
     book = codebook(written.columns)
@@ -141,15 +142,30 @@ def write(study: Study, folder: Path, *, progress: Progress) -> Written:
     return written
 
 
-def _told(
-    people: Sequence[reading.Person], written: Written, allowed: Declared, lines: IO[str]
-) -> tuple[dict[str, list[rows.Row]], int]:
-    """Rows of three tables for these people, whose pages are written to `lines`; and how many pages."""
-    submitted, count = records.submitted(people), 0
+@dataclass(frozen=True)
+class Batch:
+    """A few hundred people with all that the database holds of them: pages, sums of traces, trace events as CSV."""
+
+    people: Sequence[reading.Person]
+    submitted: dict[UUID, list[records.Submitted]]
+    traces: reading.Traces
+    events: bytes
+
+
+def _read(study: Study, protocols: Sequence[Protocol], advance: Advance) -> Iterator[Batch]:
+    """Everybody in batches; `advance` is told of the pages of each."""
+    for people in reading.people(study, protocols):
+        batch = Batch(people, records.submitted(people), reading.traces(people), events.as_csv(people))
+        advance(sum(map(len, batch.submitted.values())))
+        yield batch
+
+
+def _told(batch: Batch, written: Written, allowed: Declared, lines: IO[str]) -> dict[str, list[rows.Row]]:
+    """Rows of three tables for these people, whose pages are written to `lines`."""
     pages: dict[UUID, list[reading.Page]] = {}
     answered: dict[UUID, list[reading.Page]] = {}
-    for person in people:
-        own = submitted.pop(person.session.pk, [])
+    for person in batch.people:
+        own = batch.submitted.pop(person.session.pk, [])
         kept, shown = pages.setdefault(person.session.pk, []), answered.setdefault(person.session.pk, [])
         for one in own:
             is_open = one.payload is not None and allowed.is_open(one.page, one.payload)
@@ -158,8 +174,7 @@ def _told(
                 kept.append(one.answers())
             if is_open:
                 shown.append(kept[-1])
-        count += len(own)
-    return walked(people, pages, reading.traces(people), written.columns, answered), count
+    return walked(batch.people, pages, batch.traces, written.columns, answered)
 
 
 def _added(study: Study, folder: Path, written: Written) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,14 @@ from uuid import UUID
 import pandas as pd
 import pyarrow as pa
 
+from study.protocol.types import Protocol
 from study.registration.models import Study
 from study.stages.columns import Column
 from study.tables import events, reading, rows
+from study.tables.ahead import ahead
 from study.tables.cells import columns_cells
 from study.tables.columns import columns_of
-from study.tables.progress import Progress, quiet
+from study.tables.progress import Advance, Progress, quiet
 
 TABLES = ("participants", "trials", "responses", "events")
 
@@ -58,16 +60,28 @@ def tidy(
     wanted |= {"responses"} if with_responses else set()
     frames: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     advance = progress(total, "people")
-    for batch in reading.people(study, protocols):
-        found = walked(batch, reading.pages(batch), reading.traces(batch), columns)
+    for people, pages, traces, lines in ahead(_read(study, protocols, with_events, advance)):
+        found = walked(people, pages, traces, columns)
         for name in wanted:
             if found[name]:
                 frames[name].append(framed(found[name], columns[name]))
-        if with_events and (lines := events.as_csv(batch)):
+        if lines:
             frames["events"].append(events.as_frame(lines, schema(columns["events"])))
-        advance(len(batch))
     joined = {name: _joined(frames.pop(name), columns[name]) for name in TABLES}
     return Tables(**joined, columns=columns)
+
+
+Batch = tuple[list[reading.Person], dict[UUID, list[reading.Page]], reading.Traces, bytes]
+
+
+def _read(
+    study: Study, protocols: Sequence[Protocol], with_events: bool, advance: Advance
+) -> Iterator[Batch]:
+    """People, their pages, what was noticed on them, and trace events as CSV; `advance` is told of the people."""
+    for people in reading.people(study, protocols):
+        lines = events.as_csv(people) if with_events else b""
+        yield people, reading.pages(people), reading.traces(people), lines
+        advance(len(people))
 
 
 def walked(
