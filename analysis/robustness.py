@@ -18,7 +18,9 @@ from analysis.comparisons import by_maximum_likelihood, likelihood_ratio
 from analysis.influence import Clusters, labels_of
 from analysis.mixed.design import Design
 from analysis.mixed.errors import ModelError
+from analysis.mixed.families import make_family
 from analysis.mixed.fit import fit_mixed
+from analysis.mixed.plain import fit_plain
 from analysis.mixed.result import MixedResult
 from analysis.mixed.tables import fixed_table
 from analysis.mixed.variables import Codes, Floats
@@ -72,9 +74,17 @@ def gee(result: MixedResult, cluster: Clusters = "participant") -> pd.DataFrame:
             groups=codes,
             family=_sm_family(result),
             cov_struct=sm.cov_struct.Exchangeable(),
-        ).fit()
+        ).fit(start_params=_without_clusters(result))
     )
     return _table(result, fitted.params, fitted.cov_params(), np.inf)
+
+
+def _without_clusters(result: MixedResult) -> Floats:
+    """Estimates as if all rows were independent, where GEE starts: statsmodels' own take three times its memory."""
+    design = result.model.design
+    if result.family == "gaussian":
+        return np.asarray(np.linalg.solve(design.X.T @ design.X, design.X.T @ design.response.y))
+    return fit_plain(design.X, make_family(result.family, result.model.link, design.response))[0]
 
 
 def _cluster_codes(result: MixedResult, cluster: Clusters) -> Codes:

@@ -11,7 +11,7 @@ from importlib import metadata
 import pandas as pd
 import rfc8785
 
-from analysis.memory import freed
+from analysis.memory import freed_after
 from analysis.plan import description, single
 from analysis.plan.alternatives import NOTE, VARIATION, by_gee, judge_others
 from analysis.plan.columns import Tables, derived, levelled
@@ -22,8 +22,6 @@ from analysis.plan.results import HypothesisResult, ModelResult, Quantity, Resul
 from analysis.plan.types import Model, Plan
 
 Step = Callable[[str], None]
-LARGE = 100_000
-"""Trials from which memory is given back between estimators, which takes some tenths of a second."""
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "pydantic")
 
 
@@ -83,15 +81,10 @@ class Looks:
         self.models.append(model_result(plan, fitted))
         people = single.weightiest(plan, fitted, self.asked)
         fitted = fitted.without_engine  # the matrices go before those of the next estimator come
-        _freed(tables)
+        freed_after(len(tables["trials"]))
         self.others |= by_gee(plan, fitted)
-        _freed(tables)
+        freed_after(len(tables["trials"]))
         self.without |= single.without_one(plan, fitted, people)
-
-
-def _freed(tables: Tables) -> None:
-    if len(tables["trials"]) > LARGE:
-        freed()
 
 
 def _check(tables: Tables) -> None:

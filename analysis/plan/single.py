@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.influence import first_order
+from analysis.memory import freed_after
 from analysis.mixed import ModelError
 from analysis.plan import estimation
 from analysis.plan.estimation import Fitted
@@ -58,6 +59,7 @@ def without_one(plan: Plan, fitted: Fitted, people: Mapping[str, list[object]]) 
         for hypothesis, estimate in zip(asking, _estimates_without(asking, fitted, who), strict=True):
             if estimate is not None and estimate.available:
                 found[hypothesis.id][who] = estimate
+        freed_after(len(fitted.rows.frame) if fitted.rows else 0)
     return {name: [found[name][who] for who in those if who in found[name]] for name, those in people.items()}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
+from analysis.memory import freed
 from study.analyses.blinding import OVER
 from study.analyses.models import AnalysisRun
 from study.evidence import (
@@ -102,6 +103,7 @@ def write(
     (folder / ABOUT).touch()  # by it a notebook finds its bundle; filled when the log's last link is known
     if execute:
         step("notebooks")
+        freed()  # their kernel needs the memory now
     notebooks.write(study, protocol, folder, execute=execute)
     step("hashes and zip")
     hashes = {path: digest for path, digest in hashes_of(folder).items() if path != ABOUT}
