@@ -19,6 +19,7 @@ def forest(
     label: str,
     title: str = "",
     ratio: bool = False,
+    apart: bool = True,
     equivalence: tuple[float, float] | None = None,
     decimals: int = 2,
     factor: float = 1.0,
@@ -28,8 +29,9 @@ def forest(
 
     contrasts: label, value, low, high, and perhaps p (written beside it) and section (a heading over
     the rows that share it). ratio: values are ratios, drawn on a logarithmic axis against 1; otherwise
-    differences against 0. equivalence: bounds of what counts as no difference, shaded. factor and unit turn shares
-    into percentage points in what is written and drawn (100, " pp").
+    differences against 0. apart: filled where the interval excludes no difference; off for quantities that are no
+    differences, such as ranks. equivalence: bounds of what counts as no difference, shaded. factor and unit turn
+    shares into percentage points in what is written and drawn (100, " pp").
     """
     rows = intervals(contrasts, ["label", "value", "low", "high"], "contrasts").reset_index(drop=True)
     if ratio and (rows[["value", "low", "high"]] <= 0).any(axis=None):
@@ -38,7 +40,7 @@ def forest(
         raise ValueError(f"equivalence is {equivalence}: the lower bound comes first")
     rows[["value", "low", "high"]] *= 1.0 if ratio else factor
     places, headings = _places(rows)
-    none = 1.0 if ratio else 0.0
+    none = (1.0 if ratio else 0.0) if apart else None
     low, high = _reach(rows, none, ratio)
     tall = 1.25 + 0.34 * (len(rows) + len(headings)) + 0.3 * bool(title)
     with drawing(7.0, tall) as blank:
@@ -51,7 +53,8 @@ def forest(
             axes.axvspan(
                 equivalence[0] * scale, equivalence[1] * scale, color="#ececec", zorder=0, linewidth=0
             )
-        axes.axvline(none, color=MUTED, linewidth=1.0, zorder=1)
+        if none is not None:
+            axes.axvline(none, color=MUTED, linewidth=1.0, zorder=1)
         texts = [_said(row, decimals, unit) for row in rows.to_dict("records")]
         column = 5.4 * max(map(len, texts))  # points that the longest text takes
         for row, place, said in zip(rows.to_dict("records"), places, texts, strict=True):
@@ -75,7 +78,8 @@ def forest(
         axes.set_xlabel(label)
         axes.grid(axis="x")
         shaded = "; shaded: too small to matter" if equivalence else ""
-        heading(axes, title, f"95% intervals; filled: excludes {none:g}{shaded}")
+        filled = "" if none is None else f"; filled: excludes {none:g}"
+        heading(axes, title, f"95% intervals{filled}{shaded}")
     return Figure(_words(rows, label, decimals, unit), blank)
 
 
@@ -94,8 +98,9 @@ def _places(rows: pd.DataFrame) -> tuple[list[float], dict[str, float]]:
     return places, headings
 
 
-def _reach(rows: pd.DataFrame, none: float, ratio: bool) -> tuple[float, float]:
+def _reach(rows: pd.DataFrame, none: float | None, ratio: bool) -> tuple[float, float]:
     """Limits of the axis; one endless interval does not squeeze the others."""
+    none = float(rows["value"].median()) if none is None else none
     ends = rows[["low", "high"]].to_numpy(dtype=np.float64)
     ends = np.log(ends) if ratio else ends
     values = rows["value"].to_numpy(dtype=np.float64)
@@ -111,9 +116,11 @@ def _reach(rows: pd.DataFrame, none: float, ratio: bool) -> tuple[float, float]:
     return (float(np.exp(limits[0])), float(np.exp(limits[1]))) if ratio else limits
 
 
-def _line(axes: Axes, row: dict[Hashable, Any], place: float, low: float, high: float, none: float) -> None:
+def _line(
+    axes: Axes, row: dict[Hashable, Any], place: float, low: float, high: float, none: float | None
+) -> None:
     colour = COLOURS[0]
-    clear = row["low"] > none or row["high"] < none
+    clear = none is None or row["low"] > none or row["high"] < none
     ends = [max(row["low"], low), min(row["high"], high)]
     axes.plot(ends, [place] * 2, color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3)
     for cut, at, shape in ((row["low"] < low, low, "<"), (row["high"] > high, high, ">")):

@@ -68,6 +68,11 @@ class ValuesCardStage(Stage):
         if sum(stage.kind == self.kind for stage in protocol.flow) > 1:
             yield (), "A flow has one values-card stage", ()
 
+    @property
+    def asks_model(self) -> bool:
+        """The interviewer and the critic."""
+        return self.interview
+
 
 class ChooseValuesStage(Stage):
     """Values of others, drawn by the seed; the participant picks those that are wisest for the case."""

@@ -70,7 +70,8 @@ graph.edges"""
 INTERVALS = """\
 rows = ranked.head(20).assign(label=lambda found: found["title"].where(found["title"].notna(), found["value"]),
                               value=lambda found: found["rank"])
-SVG(forest(rows[["label", "value", "low", "high"]], label="rank of the value").svg()) if len(rows) else "No edge." """
+drawn = rows[["label", "value", "low", "high"]]
+SVG(forest(drawn, label="rank of the value", apart=False).svg()) if len(rows) else "No edge." """
 
 COMPARE = """\
 now = {"resamples": reported_graph["resamples"], "seed": reported_graph["seed"], **numbers_of(graph)}

@@ -222,6 +222,11 @@ class Stage(Frozen):
         """What this stage says of other parts of the protocol and does not hold: path in the stage, why, allowed."""
         return ()
 
+    @property
+    def asks_model(self) -> bool:
+        """Does it put questions of its own to a language model?"""
+        return False
+
 
 class Entry(Frozen):
     """How people arrive."""

@@ -341,3 +341,11 @@ def test_a_drawing_is_as_wide_as_its_title_however_few_its_groups(title):
     axes = drawing.axes[0]
     shown = max(text.get_window_extent().x1 for text in (axes.title, axes._left_title) if text.get_text())
     assert shown <= drawing.bbox.x1
+
+
+def test_quantities_that_are_no_differences_are_not_held_against_zero():
+    rows = pd.DataFrame({"label": ["a", "b"], "value": [0.1, 0.3], "low": [0.05, 0.2], "high": [0.2, 0.4]})
+    held, plain = forest(rows, label="x").svg().decode(), forest(rows, label="x", apart=False).svg().decode()
+    assert "excludes 0" in held
+    assert "95% intervals" in plain
+    assert "excludes" not in plain

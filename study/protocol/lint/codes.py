@@ -73,6 +73,10 @@ CODES: dict[str, Code] = {
         "Whoever saw a wrong answer must be offered the debrief, in every arm.",
     ),
     # live and replayed answers
+    "model-unnamed": Code(
+        "warning",
+        "Whichever model answers is told as a deviation, for nobody registered which one it would be.",
+    ),
     "live-without-prompt": Code("error", "What the model is told decides what people read: it is registered."),
     "live-not-pinned": Code("error", "A setting that the service chooses may change between two participants."),
     "live-without-seed": Code("note", "Without a seed the same question may be answered in other words."),

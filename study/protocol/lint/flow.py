@@ -168,7 +168,7 @@ def _recognition(protocol: Protocol) -> Iterator[Said]:
                     "foil-is-item", ("flow", number, "foils", place), f"'{foil.id}' is one of the items."
                 )
         if len(stage.foils) != len(protocol.items):
-            message = f"{len(stage.foils)} foils stand beside {len(protocol.items)} items."
+            message = f"Foils: {len(stage.foils)}; items: {len(protocol.items)}."
             yield Said("foils-uneven", ("flow", number, "foils"), message)
 
 

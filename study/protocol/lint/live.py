@@ -12,7 +12,7 @@ ABOUT_THE_ANSWER = ("agree", "ai_correct", "advice", "initial_agree")
 
 
 def check(protocol: Protocol) -> Iterator[Said]:
-    """Findings on answers that are no part of the items, and on probes."""
+    """Findings on answers that are no part of the items, on probes, and on a model that nobody names."""
     live = protocol.live
     if live is not None and protocol.model is not None:
         yield from _pinned(protocol.model)
@@ -23,10 +23,20 @@ def check(protocol: Protocol) -> Iterator[Said]:
             yield Said("live-without-probes", ("live",), "No probes show whether the model stays the same.")
     if protocol.varies:
         yield from _corrections(protocol)
+    if protocol.model is None:
+        yield from _unnamed(protocol)
     if protocol.probes is not None and live is None:
         yield Said(
             "probes-without-live", ("probes",), "Nobody is shown an answer of the model that is probed."
         )
+
+
+def _unnamed(protocol: Protocol) -> Iterator[Said]:
+    """Stages that ask a model which nobody registered."""
+    for number, stage in enumerate(protocol.flow):
+        if stage.asks_model:
+            message = "It asks a language model and none is registered: add `model: {name: …}`."
+            yield Said("model-unnamed", ("flow", number), message)
 
 
 def _pinned(model: ModelSettings) -> Iterator[Said]:

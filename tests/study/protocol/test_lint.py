@@ -189,7 +189,15 @@ SLIPS = [
         '      - {id: foil-4, text: "Is the eighth thing so?"}\n',
         "",
         "flow[recognised].foils",
-        "3 foils stand beside 4",
+        "Foils: 3; items: 4",
+    ),
+    Slip(
+        "model-unnamed",
+        "  - id: exit\n",
+        "  - id: card\n    kind: values-card\n    interview: true\n"
+        "    cases: [{id: one, title: One, question: What now?}]\n  - id: exit\n",
+        "flow[card]",
+        "none is registered",
     ),
     Slip("text-missing", "title: A small study", "title: {en: A}\nlanguages: [en, de]", "title", "'de'"),
     Slip("text-in-one-language", "title: A small study", "title: A\nlanguages: [en, de]", "title"),
