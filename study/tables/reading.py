@@ -208,9 +208,12 @@ def by_session(rows: Iterable[R]) -> dict[UUID, list[R]]:
 def traces(of: Sequence[Person]) -> Traces:
     """What the browsers of these people noticed, by page. Two queries: which pages were looked at, and of the events
     only those that add to the sums."""
-    found = TraceEvent.objects.filter(session__in=[p.session.pk for p in of])
+    sessions = [p.session.pk for p in of]
+    found = TraceEvent.objects.filter(session__in=sessions)
     shown = found.exclude(kind="link").order_by().values_list("session_id", "page").distinct()
-    hidden = TraceEvent.objects.filter(kind="hidden", session=OuterRef("session"), load=OuterRef("load"))
+    hidden = TraceEvent.objects.filter(
+        kind="hidden", session=OuterRef("session"), load=OuterRef("load"), session__in=sessions
+    )  # of these people alone, or the planner collects those of the whole table for every batch
     told = found.filter(Q(kind__in=TELLING) | (Q(kind="submit") & Exists(hidden)))
     events = told.order_by("session_id", "load", "number").values_list(*Event._fields)
     return noticed(fetched(shown), map(Event._make, fetched(events)))
